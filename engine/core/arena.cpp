@@ -1,0 +1,91 @@
+#include "engine/core/arena.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LAT_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define LAT_ASAN 1
+#endif
+#ifdef LAT_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace lat {
+
+namespace {
+
+constexpr i64 kAlign = 64;
+#ifdef LAT_ASAN
+constexpr i64 kRedZone = 64;  // poisoned bytes behind every block, so that an overrun shows
+void poison(void* p, i64 n) { __asan_poison_memory_region(p, size_t(n)); }
+void unpoison(void* p, i64 n) { __asan_unpoison_memory_region(p, size_t(n)); }
+#else
+constexpr i64 kRedZone = 0;
+void poison(void*, i64) {}
+void unpoison(void*, i64) {}
+#endif
+
+i64 rounded(i64 bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+
+}  // namespace
+
+Arena::Arena(i64 most) : capacity_(most) {
+  for (; capacity_ >= (i64{1} << 24); capacity_ /= 2) {  // a limit on addresses gets a smaller range
+    base_ = mmap(nullptr, size_t(capacity_), PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base_ != MAP_FAILED) return;
+  }
+  base_ = nullptr;
+  fail(Code::machine, "arena", "the system reserves no memory; free some, or raise ulimit -v");
+}
+
+Arena::~Arena() {
+  if (!base_) return;
+  unpoison(base_, used_);
+  munmap(base_, size_t(capacity_));
+}
+
+void* Arena::take(i64 bytes) {
+  const i64 whole = rounded(bytes) + kRedZone;
+  LAT_CHECK(whole <= capacity_ - used_, Code::machine, "arena", "out of memory: ", bytes,
+            " bytes asked, ", capacity_ - used_, " of ", capacity_,
+            " left. Use a smaller batch or model");
+  void* p = at(used_);
+  unpoison(p, bytes);
+  poison(static_cast<char*>(p) + bytes, whole - bytes);
+  used_ += whole;
+  peak_ = std::max(peak_, used_);
+  return p;
+}
+
+void Arena::rewind(i64 to) {
+  poison(at(to), used_ - to);
+  used_ = to;
+}
+
+void* Heap::take(i64 bytes) {
+  const auto found = free_.find(bytes);
+  void* p = nullptr;
+  if (found != free_.end()) {
+    p = found->second;
+    free_.erase(found);
+    unpoison(p, bytes);
+  } else {
+    p = arena_.take(bytes);
+  }
+  std::memset(p, 0, size_t(bytes));
+  return p;
+}
+
+void Heap::give_back(void* p, i64 bytes) {
+  poison(p, bytes);
+  free_.emplace(bytes, p);
+}
+
+}  // namespace lat

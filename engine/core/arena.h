@@ -1,0 +1,52 @@
+#pragma once
+// Memory that never moves: one reserved address range, committed by the system page by page as it is touched.
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "engine/core/tensor.h"
+
+namespace lat {
+
+class Arena {
+ public:
+  // Reserves `most` bytes of addresses (not of memory). Throws Code::machine when the system refuses.
+  explicit Arena(i64 most);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // 64-byte aligned; throws Code::machine when the range is used up. Contents: whatever was there.
+  void* take(i64 bytes);
+  i64 used() const { return used_; }
+  i64 peak() const { return peak_; }
+  void rewind(i64 to);
+  bool holds(const void* p) const {
+    return p >= base_ && p < static_cast<const char*>(base_) + capacity_;
+  }
+  i64 offset(const void* p) const {
+    return static_cast<const char*>(p) - static_cast<const char*>(base_);
+  }
+  void* at(i64 offset) const { return static_cast<char*>(base_) + offset; }
+
+ private:
+  void* base_ = nullptr;
+  i64 capacity_ = 0;
+  i64 used_ = 0;
+  i64 peak_ = 0;
+};
+
+// An arena whose blocks are given back one by one: a freed block serves the next request of its size.
+class Heap {
+ public:
+  explicit Heap(i64 most) : arena_(most) {}
+  void* take(i64 bytes);  // zero-filled
+  void give_back(void* p, i64 bytes);
+  const Arena& arena() const { return arena_; }
+
+ private:
+  Arena arena_;
+  std::multimap<i64, void*> free_;
+};
+
+}  // namespace lat

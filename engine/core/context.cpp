@@ -1,0 +1,252 @@
+#include "engine/core/context.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace lat {
+
+using kernels::Arg;
+using kernels::K;
+using kernels::Kernel;
+using kernels::Plan;
+
+namespace {
+
+constexpr i64 kStepRange = i64{1} << 36;  // addresses, not memory
+constexpr i64 kParameterRange = i64{1} << 34;
+constexpr size_t kMaxOperands = 24;
+
+int32_t type_index(DType real) { return real == DType::f64 ? 1 : 0; }
+
+double read_element(const Tensor& t, i64 i) {
+  switch (t.dtype) {
+    case DType::f32:
+      return static_cast<const float*>(t.data)[i];
+    case DType::f64:
+      return static_cast<const double*>(t.data)[i];
+    case DType::i32:
+      return static_cast<const int32_t*>(t.data)[i];
+    default:
+      return static_cast<const uint8_t*>(t.data)[i];
+  }
+}
+
+void write_element(const Tensor& t, i64 i, double v) {
+  switch (t.dtype) {
+    case DType::f32:
+      static_cast<float*>(t.data)[i] = static_cast<float>(v);
+      break;
+    case DType::f64:
+      static_cast<double*>(t.data)[i] = v;
+      break;
+    case DType::i32:
+      static_cast<int32_t*>(t.data)[i] = static_cast<int32_t>(v);
+      break;
+    default:
+      static_cast<uint8_t*>(t.data)[i] = static_cast<uint8_t>(v);
+  }
+}
+
+}  // namespace
+
+Context::Context(const Options& options)
+    : shard_count(options.shards),
+      options_(options),
+      rows_(kernels::table(options.isa)),
+      parameters_(kParameterRange),
+      step_(kStepRange),
+      work_(kStepRange),
+      persistent_(kStepRange),
+      team_(options.threads),
+      generation_(1, 0) {
+  LAT_CHECK(kernels::has_isa(options.isa), Code::machine, "context", "this machine has no ",
+            kernels::isa_name(options.isa), "; the best here is ",
+            kernels::isa_name(kernels::best_isa()));
+  LAT_CHECK(is_real(options.real), Code::usage, "context", "the working type must be f32 or f64");
+  LAT_CHECK(options.shards >= 1, Code::usage, "context", "shards is ", options.shards,
+            "; expected 1 or more");
+  ok_ = keep({}, DType::i32);
+  *static_cast<int32_t*>(ok_.data) = 1;
+  draws.clock = keep({16}, DType::u8);
+}
+
+Context::~Context() = default;
+
+Tensor Context::empty(const Shape& shape, DType dtype) {
+  Tensor t;
+  t.ctx = this;
+  std::copy(shape.dim, shape.dim + shape.rank, t.dim);
+  t.rank = static_cast<uint8_t>(shape.rank);
+  t.dtype = dtype;
+  t.place = recording() ? Place::work : Place::step;
+  t.data = (recording() ? work_ : step_).take(t.bytes());
+  t.depth = static_cast<uint16_t>(generation_.size() - 1);
+  t.generation = generation_.back();
+  if (options_.poison && !recording()) std::memset(t.data, 0xff, static_cast<size_t>(t.bytes()));
+  return t;
+}
+
+Tensor Context::keep(const Shape& shape, DType dtype) {
+  Tensor t;
+  t.ctx = this;
+  std::copy(shape.dim, shape.dim + shape.rank, t.dim);
+  t.rank = static_cast<uint8_t>(shape.rank);
+  t.dtype = dtype;
+  t.place = Place::persistent;
+  t.data = persistent_.take(t.bytes());
+  return t;
+}
+
+void Context::give_back(const Tensor& t) { persistent_.give_back(t.data, t.bytes()); }
+
+Tensor Context::keep_parameters(const Shape& shape, DType dtype) {
+  Tensor t;
+  t.ctx = this;
+  std::copy(shape.dim, shape.dim + shape.rank, t.dim);
+  t.rank = static_cast<uint8_t>(shape.rank);
+  t.dtype = dtype;
+  t.place = Place::parameters;
+  t.data = parameters_.take(t.bytes());
+  std::memset(t.data, 0, static_cast<size_t>(t.bytes()));
+  return t;
+}
+
+void Context::call(K kernel, DType real, std::initializer_list<Operand> operands) {
+  if (!recording()) return call_now(kernel, real, operands);
+  const Kernel& row = rows_[static_cast<int32_t>(kernel)];
+  Program& p = *program_;
+  Call c{static_cast<int32_t>(kernel),
+         static_cast<int32_t>(p.args.size()),
+         static_cast<int32_t>(operands.size()),
+         1,
+         real,
+         op,
+         row.run[type_index(real)]};
+  for (const Operand& o : operands) {
+    p.args.push_back(o.arg);
+    p.bytes.push_back(o.bytes);
+    p.places.push_back(o.place);
+  }
+  const Plan plan = row.plan[type_index(real)](p.args.data() + c.first);
+  c.parts = static_cast<int32_t>(plan.parts);
+  p.calls.push_back(c);
+  p.workspace = std::max(p.workspace, plan.workspace);
+  p.work_bytes = std::max(p.work_bytes, work_.used());
+}
+
+void Context::call_now(K kernel, DType real, std::initializer_list<Operand> operands) {
+  const FloatGuard guard;
+  const Kernel& row = rows_[static_cast<int32_t>(kernel)];
+  std::array<Arg, kMaxOperands> args;
+  LAT_CHECK(operands.size() <= kMaxOperands, Code::unsupported, row.name, "has ", operands.size(),
+            " arguments; at most ", kMaxOperands, " are possible");
+  std::transform(operands.begin(), operands.end(), args.begin(),
+                 [](const Operand& o) { return o.arg; });
+  const Plan plan = row.plan[type_index(real)](args.data());
+  team_.reserve_workspace(plan.workspace);
+  team_.run(row.run[type_index(real)], args.data(), plan.parts);
+}
+
+void Context::replay(const Program& program, size_t begin, size_t end) {
+  const FloatGuard guard;
+  team_.reserve_workspace(program.workspace);
+  const Arg* const args = program.args.data();
+  for (size_t i = begin; i < end; ++i) {
+    const Call& c = program.calls[i];
+    team_.run(c.run, args + c.first, c.parts);
+  }
+}
+
+bool Context::alive(const Tensor& t) const {
+  if (t.place != Place::step && t.place != Place::work) return true;
+  return t.depth < generation_.size() && generation_[t.depth] == t.generation;
+}
+
+void Context::check_alive(const Tensor& t, const char* name) const {
+  LAT_CHECK(t, Code::state, name, "an input is an empty tensor");
+  LAT_CHECK(t.ctx == this, Code::state, name, "an input ", t.shape().text(),
+            " belongs to another context; copy it through the host");
+  LAT_CHECK(alive(t), Code::state, name, "an input ", t.shape().text(),
+            " was made in a step that has been rewound; keep it in a Buffer, return it from the "
+            "Step, or read it with tap");
+}
+
+Context::Mark Context::enter_scope() {
+  generation_.push_back(generation_.size() < 64 ? next_generation_++ : 0);
+  LAT_CHECK(generation_.size() < 64, Code::state, "scope", "scopes nest more than 63 deep");
+  return {step_.used(), work_.used(), tape.mark()};
+}
+
+void Context::leave_scope(const Mark& mark) {
+  generation_.pop_back();
+  step_.rewind(mark.step);
+  work_.rewind(mark.work);
+  tape.rewind(mark.tape);
+}
+
+void Context::begin_recording(Program* program) {
+  LAT_CHECK(!recording(), Code::state, "step", "a recording is already under way");
+  program->clear();
+  program_ = program;
+}
+
+void Context::end_recording() { program_ = nullptr; }
+
+i64 Context::memory_bytes() const {
+  return parameters_.peak() + step_.peak() + work_.peak() + persistent_.arena().peak();
+}
+
+Shards::Shards(Context& ctx, int first, int count)
+    : ctx_(ctx), first_(ctx.first_shard), count_(ctx.shard_count) {
+  LAT_CHECK(first >= 0 && count >= 1 && first + count <= ctx.options().shards, Code::usage,
+            "shards", "shards ", first, " .. ", first + count - 1, " of ", ctx.options().shards);
+  ctx.first_shard = first;
+  ctx.shard_count = count;
+}
+
+Shards::~Shards() {
+  ctx_.first_shard = first_;
+  ctx_.shard_count = count_;
+}
+
+void Word::set(double value) { write_element(buffer_, 0, value); }
+double Word::value() const { return read_element(buffer_, 0); }
+
+double item(const Tensor& scalar) {
+  LAT_CHECK(scalar.size() == 1, Code::shape, "item", "tensor ", scalar.shape().text(),
+            " is not one number");
+  return to_host(scalar)[0];
+}
+
+std::vector<double> to_host(const Tensor& t) {
+  LAT_CHECK(t, Code::state, "to_host", "the tensor is empty");
+  t.ctx->check_alive(t, "to_host");
+  LAT_CHECK(!t.ctx->recording(), Code::state, "to_host",
+            "a value was read on the host inside a step. Return it from the body, tap it, or set "
+            "what changes as a Word or key; --eager allows reading");
+  std::vector<double> out(static_cast<size_t>(t.size()));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = read_element(t, static_cast<i64>(i));
+  return out;
+}
+
+Tensor from_host(Context& ctx, const Shape& shape, std::span<const double> values) {
+  LAT_CHECK(!ctx.recording(), Code::state, "from_host",
+            "host values cannot enter a recorded body; pass them as arguments of the Step");
+  const Tensor t = ctx.empty(shape);
+  set_values(t, values);
+  return t;
+}
+
+Tensor from_host(Context& ctx, const Shape& shape, std::initializer_list<double> values) {
+  return from_host(ctx, shape, std::span<const double>(values.begin(), values.size()));
+}
+
+void set_values(const Tensor& t, std::span<const double> values) {
+  LAT_CHECK(t && static_cast<i64>(values.size()) == t.size(), Code::shape, "set_values",
+            values.size(), " values for a tensor of ", t.size());
+  t.ctx->check_alive(t, "set_values");
+  for (size_t i = 0; i < values.size(); ++i) write_element(t, static_cast<i64>(i), values[i]);
+}
+
+}  // namespace lat

@@ -1,0 +1,202 @@
+#pragma once
+// A context owns everything that can change a result: device, working real type, arenas, random key, thread team.
+// Contexts share nothing. Not for concurrent use: one context, one thread (its team is its own).
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "engine/core/arena.h"
+#include "engine/core/records.h"
+#include "engine/core/team.h"
+#include "engine/core/tensor.h"
+
+namespace lat {
+
+class StepBase;
+
+class Context {
+ public:
+  struct Options {
+    DType real = DType::f32;  // parameters, buffers, words and noise follow it
+    int threads = 1;
+    kernels::Isa isa = kernels::best_isa();
+    u64 seed = 0;
+    bool eager = false;    // Steps run their body at every call
+    int shards = 1;        // G: parameter gradients are summed over G shards of the batch (DESIGN 4)
+    bool poison = false;   // fresh eager tensors hold NaN, so that an element never written shows
+  };
+
+  explicit Context(const Options& options);
+  Context() : Context(Options{}) {}
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const Options& options() const { return options_; }
+  DType real() const { return options_.real; }
+  const kernels::Kernel* rows() const { return rows_; }
+
+  // A tensor of the scope at hand; its contents are whatever was there.
+  Tensor empty(const Shape& shape, DType dtype);
+  Tensor empty(const Shape& shape) { return empty(shape, real()); }
+  // A tensor that lives until give_back; zero-filled. Prefer Buffer (core/buffer.h).
+  Tensor keep(const Shape& shape, DType dtype);
+  void give_back(const Tensor& t);
+  // A tensor over `bytes` of the parameter arena; zero-filled, for life.
+  Tensor keep_parameters(const Shape& shape, DType dtype);
+
+  // Records the call when a Step records, runs it at once otherwise. Arguments in the kernel's own order.
+  void call(kernels::K kernel, DType real, std::initializer_list<Operand> operands);
+  // The same, run at once even while a Step records (initial values, host copies).
+  void call_now(kernels::K kernel, DType real, std::initializer_list<Operand> operands);
+  // Runs a recorded program: nothing is allocated, none of the user's code runs.
+  void replay(const Program& program) { replay(program, 0, program.calls.size()); }
+  // Its calls begin .. end - 1.
+  void replay(const Program& program, size_t begin, size_t end);
+
+  bool recording() const { return program_ != nullptr; }
+  // The op whose calls are being made, for messages and profiles; the Step whose body runs.
+  const Op* op = nullptr;
+  StepBase* step = nullptr;
+
+  // A Step's own stream of random numbers while its body runs; outside of Steps the context's.
+  struct Draws {
+    u32 step = 0;          // Step id; 0: eager
+    u32 next = 0;          // draw number
+    Tensor clock;          // u64 (tick, first global row), stored as uint8_t (16)
+  };
+  Draws draws;
+  u32 next_step_id = 1;
+
+  // Shards of the global batch that the body at hand computes (set by Shards).
+  int first_shard = 0;
+  int shard_count;
+
+  // Whether ops are recorded on the tape.
+  bool tracking = true;
+  Tape tape;
+
+  // 1 while every value checked so far in this step was finite; guards optimisers and assigns.
+  Tensor ok() const { return ok_; }
+  bool step_was_finite() const { return *static_cast<const int32_t*>(ok_.data) != 0; }
+
+  // True when the tensor may still be read: its scope has not been rewound.
+  bool alive(const Tensor& t) const;
+  // Fails with the op's name when it may not, or belongs to another context.
+  void check_alive(const Tensor& t, const char* op) const;
+
+  // Scopes. Used by Scratch and Step.
+  struct Mark {
+    i64 step, work;
+    Tape::Mark tape;
+  };
+  Mark enter_scope();
+  void leave_scope(const Mark& mark);
+  void begin_recording(Program* program);
+  void end_recording();
+
+  const Arena& step_arena() const { return step_; }
+  const Arena& work_arena() const { return work_; }
+  const Arena& parameter_arena() const { return parameters_; }
+  const Arena& persistent_arena() const { return persistent_.arena(); }
+  i64 memory_bytes() const;
+
+ private:
+
+  Options options_;
+  const kernels::Kernel* rows_;
+  Arena parameters_, step_, work_;
+  Heap persistent_;
+  Team team_;
+  Program* program_ = nullptr;
+  std::vector<u32> generation_;  // of each open scope, outermost first
+  u32 next_generation_ = 1;
+  Tensor ok_;
+};
+
+// Rewinds the tensors and the tape records made during its life.
+class Scratch {
+ public:
+  explicit Scratch(Context& ctx) : ctx_(ctx), mark_(ctx.enter_scope()) {}
+  ~Scratch() { ctx_.leave_scope(mark_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+ private:
+  Context& ctx_;
+  Context::Mark mark_;
+};
+
+// Ops made during its life are not recorded on the tape.
+class NoGrad {
+ public:
+  explicit NoGrad(Context& ctx) : ctx_(ctx), saved_(ctx.tracking) { ctx.tracking = false; }
+  ~NoGrad() { ctx_.tracking = saved_; }
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  Context& ctx_;
+  bool saved_;
+};
+
+// The body at hand computes shards first .. first + count - 1 of the G = Options::shards of the global batch.
+class Shards {
+ public:
+  Shards(Context& ctx, int first, int count);
+  ~Shards();
+  Shards(const Shards&) = delete;
+  Shards& operator=(const Shards&) = delete;
+
+ private:
+  Context& ctx_;
+  int first_, count_;
+};
+
+// A tensor that outlives steps: replay memory, recurrent state, a target network. RAII.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Context& ctx, const Shape& shape, DType dtype) : tensor_(ctx.keep(shape, dtype)) {}
+  Buffer(Context& ctx, const Shape& shape) : Buffer(ctx, shape, ctx.real()) {}
+  ~Buffer() {
+    if (tensor_) tensor_.ctx->give_back(tensor_);
+  }
+  Buffer(Buffer&& o) noexcept : tensor_(o.tensor_) { o.tensor_ = {}; }
+  Buffer& operator=(Buffer&& o) noexcept {
+    std::swap(tensor_, o.tensor_);
+    return *this;
+  }
+  const Tensor& tensor() const { return tensor_; }
+  operator const Tensor&() const { return tensor_; }
+
+ private:
+  Tensor tensor_;
+};
+
+// A named number that the host sets between steps and the body reads as a () tensor: learning rate, KL weight.
+class Word {
+ public:
+  Word(Context& ctx, std::string name, double value) : name_(std::move(name)), buffer_(ctx, {}) {
+    set(value);
+  }
+  const std::string& name() const { return name_; }
+  void set(double value);
+  double value() const;
+  operator const Tensor&() const { return buffer_.tensor(); }
+
+ private:
+  std::string name_;
+  Buffer buffer_;
+};
+
+// Host copies. Reading inside a recorded body fails: use tap, a Word or a key, or --eager.
+double item(const Tensor& scalar);
+std::vector<double> to_host(const Tensor& t);
+// A tensor of the scope at hand with these values. Recorded bodies take data as arguments instead.
+Tensor from_host(Context& ctx, const Shape& shape, std::span<const double> values);
+Tensor from_host(Context& ctx, const Shape& shape, std::initializer_list<double> values);
+// Overwrites a live tensor from the host, element for element.
+void set_values(const Tensor& t, std::span<const double> values);
+
+}  // namespace lat

@@ -1,0 +1,133 @@
+#include "engine/core/params.h"
+
+#include <algorithm>
+
+#include "engine/core/sha256.h"
+
+namespace lat {
+
+using kernels::K;
+
+namespace {
+
+constexpr i64 kSlotAlign = 16;             // elements: every slot starts a vector
+constexpr i64 kInitStep = 0xffff;          // Step id of initial draws
+constexpr i64 kStream = i64{1} << 32;      // streams per Step id
+
+}  // namespace
+
+Slot Params::declare(const std::string& name, const Shape& shape, Init init, bool trained) {
+  LAT_CHECK(!materialised(), Code::state, "params", "'", name,
+            "' is declared after materialise; declare every layer first");
+  const std::string full = prefix_ + name;
+  for (const Entry& e : entries_)
+    LAT_CHECK(e.name != full, Code::usage, "params", "the name '", full,
+              "' is taken; use a Scope, or the same layer object to share weights");
+  i64& size = trained ? trained_size_ : state_size_;
+  entries_.push_back({full, shape, init, {}, size, trained});
+  size += (shape.size() + kSlotAlign - 1) / kSlotAlign * kSlotAlign;
+  return {static_cast<int32_t>(entries_.size() - 1)};
+}
+
+Slot Params::add(const std::string& name, const Shape& shape, Init init) {
+  return declare(name, shape, init, true);
+}
+
+Slot Params::add_state(const std::string& name, const Shape& shape, Init init) {
+  return declare(name, shape, init, false);
+}
+
+void Params::materialise(Context& ctx) {
+  LAT_CHECK(!materialised(), Code::state, "params", "materialise was called twice");
+  ctx_ = &ctx;
+  values_ = ctx.keep_parameters({trained_size_}, ctx.real());
+  grads_ = ctx.keep_parameters({ctx.options().shards, trained_size_}, ctx.real());
+  state_ = ctx.keep_parameters({state_size_}, ctx.real());
+  cache_.resize(entries_.size() + 1);
+  const Scratch scratch(ctx);
+  const Tensor clock = ctx.keep({16}, DType::u8);
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Entry& e = entries_[i];
+    const Tensor to = memory(static_cast<int32_t>(i));
+    if (e.init.kind == Init::constant) {
+      ctx.call_now(K::fill, ctx.real(), {to, to.size(), e.init.a});
+      continue;
+    }
+    const bool uniform = e.init.kind == Init::uniform;
+    const Tensor u = ctx.empty(e.shape);
+    ctx.call_now(uniform ? K::uniform : K::normal, ctx.real(),
+                 {u, clock, u.size(), u.size(), ctx.options().seed,
+                  kInitStep * kStream + static_cast<i64>(i)});
+    ctx.call_now(K::affine, ctx.real(),
+                 {to, u, u.size(), uniform ? 2 * e.init.a : e.init.a, uniform ? -e.init.a : 0.0});
+  }
+  ctx.give_back(clock);
+}
+
+Tensor Params::view(const Tensor& flat, const Entry& e) const {
+  Tensor t = flat;
+  t.data = static_cast<char*>(flat.data) + e.offset * size_of(flat.dtype);
+  std::copy(e.shape.dim, e.shape.dim + kMaxRank, t.dim);
+  t.rank = static_cast<uint8_t>(e.shape.rank);
+  return t;
+}
+
+Tensor Params::leaf(Tensor t, size_t cache) const {
+  if (!ctx_->tracking) return t;
+  Cached& c = cache_[cache];
+  Tape& tape = ctx_->tape;
+  if (c.var != 0 && c.generation == tape.generation && c.version == version_) {
+    t.var = c.var;
+    return t;
+  }
+  t = tape.leaf(t, this, version_);
+  c = {t.var, tape.generation, version_};
+  return t;
+}
+
+Tensor Params::operator[](Slot slot) const {
+  LAT_CHECK(materialised(), Code::state, "params", "used before materialise");
+  LAT_CHECK(slot.index >= 0 && slot.index < static_cast<int32_t>(entries_.size()), Code::usage,
+            "params", "slot ", slot.index, " of ", entries_.size());
+  const size_t i = static_cast<size_t>(slot.index);
+  const Entry& e = entries_[i];
+  if (!e.trained) return view(state_, e);
+  if (bound_) return (*bound_)[i];
+  return leaf(view(values_, e), i);
+}
+
+Tensor Params::values() const { return leaf(values_, entries_.size()); }
+
+Tensor Params::grad(Slot slot) const {
+  Tensor plane = grads_;
+  plane.rank = 1;
+  plane.dim[0] = grads_.dim[1];
+  return view(plane, entries_[static_cast<size_t>(slot.index)]);
+}
+
+Tensor Params::memory(int32_t index) const {
+  const Entry& e = entries_[static_cast<size_t>(index)];
+  return view(e.trained ? values_ : state_, e);
+}
+
+i64 Params::count() const {
+  i64 n = 0;
+  for (const Entry& e : entries_) n += e.trained ? e.shape.size() : 0;
+  return n;
+}
+
+void Params::set_group(const std::string& prefix, Group group) {
+  for (Entry& e : entries_)
+    if (e.name.starts_with(prefix)) e.group = group;
+}
+
+std::string Params::hash() const {
+  Sha256 sha;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Tensor t = memory(static_cast<int32_t>(i));
+    sha.update(t.data, static_cast<size_t>(t.bytes()));
+  }
+  return sha.hex();
+}
+
+}  // namespace lat

@@ -1,0 +1,143 @@
+#include "engine/core/team.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <new>
+
+#include "engine/core/error.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace lat {
+
+namespace {
+
+constexpr int kSpins = 1000;  // about 25 us of pauses
+constexpr std::align_val_t kAlign{64};
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+FloatGuard::FloatGuard() {
+#if defined(__x86_64__)
+  saved_ = _mm_getcsr();
+  if (saved_ != 0x1f80) _mm_setcsr(0x1f80);
+#elif defined(__aarch64__)
+  asm volatile("mrs %0, fpcr" : "=r"(saved_));
+  if (saved_ != 0) asm volatile("msr fpcr, %0" ::"r"(uint64_t{0}));
+#else
+  saved_ = 0;
+#endif
+}
+
+FloatGuard::~FloatGuard() {
+#if defined(__x86_64__)
+  if ((saved_ & ~0x3fu) != 0x1f80) _mm_setcsr(uint32_t(saved_));
+#elif defined(__aarch64__)
+  if (saved_ != 0) asm volatile("msr fpcr, %0" ::"r"(saved_));
+#endif
+}
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+Team::Team(int threads)
+    : spins_(threads <= usable_cores() ? kSpins : 0), workspace_(size_t(threads), nullptr) {
+  LAT_CHECK(threads >= 1 && threads <= 1024, Code::usage, "threads", "is ", threads,
+            "; expected 1 .. 1024");
+  workers_.reserve(size_t(threads - 1));
+  for (int m = 1; m < threads; ++m) workers_.emplace_back([this, m] { work(m); });
+}
+
+Team::~Team() {
+  stop_.store(true);
+  generation_.fetch_add(1);
+  generation_.notify_all();
+  for (std::thread& t : workers_) t.join();
+  for (void* p : workspace_) ::operator delete(p, kAlign);
+}
+
+void Team::reserve_workspace(int64_t bytes) {
+  if (bytes <= workspace_bytes_) return;
+  for (void*& p : workspace_) {
+    ::operator delete(p, kAlign);
+    p = ::operator new(size_t(bytes), kAlign);
+  }
+  workspace_bytes_ = bytes;
+}
+
+void Team::run(Run f, const kernels::Arg* args, int64_t parts) {
+  if (parts <= 1 || workers_.empty()) {
+    f(args, {0, 1, workspace_[0]});
+    return;
+  }
+  run_.store(f, std::memory_order_relaxed);
+  args_.store(args, std::memory_order_relaxed);
+  parts_.store(parts, std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  ticket_.store(uint64_t{generation} << 32, std::memory_order_release);
+  generation_.store(generation, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) > 0) generation_.notify_all();
+  claim(generation, 0);
+  for (int spin = 0; done_.load(std::memory_order_acquire) != parts; ++spin) {
+    if (spin < spins_) {
+      pause();
+    } else {
+      const int64_t seen = done_.load(std::memory_order_acquire);
+      if (seen != parts) done_.wait(seen, std::memory_order_acquire);
+    }
+  }
+}
+
+void Team::claim(uint64_t generation, int member) {
+  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while ((ticket >> 32) == (generation & 0xffffffffu)) {
+    // These belong to `generation` if the exchange below succeeds: nobody overwrites them before every part is done.
+    const Run f = run_.load(std::memory_order_relaxed);
+    const kernels::Arg* const args = args_.load(std::memory_order_relaxed);
+    const int64_t parts = parts_.load(std::memory_order_relaxed);
+    const int64_t part = int64_t(ticket & 0xffffffffu);
+    if (part >= parts) return;
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
+    f(args, {part, parts, workspace_[size_t(member)]});
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == parts) done_.notify_one();
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
+}
+
+void Team::work(int member) {
+  const FloatGuard guard;
+  uint32_t seen = 0;
+  while (true) {
+    uint32_t now = generation_.load(std::memory_order_acquire);
+    for (int spin = 0; now == seen && spin < spins_; ++spin) {
+      pause();
+      now = generation_.load(std::memory_order_acquire);
+    }
+    if (now == seen) {
+      sleepers_.fetch_add(1, std::memory_order_seq_cst);
+      generation_.wait(seen, std::memory_order_seq_cst);
+      sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+      continue;
+    }
+    if (stop_.load()) return;
+    seen = now;
+    claim(now, member);
+  }
+}
+
+}  // namespace lat

@@ -1,0 +1,39 @@
+#include "engine/dist/dist.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace lat {
+
+namespace {
+
+constexpr Reduce kLast{.first = -1, .last = -1};
+
+}  // namespace
+
+Tensor Normal::rsample(Rng rng) const { return reparameterise(rng, mu, expand(logvar, mu.shape())); }
+
+Tensor Normal::entropy() const {
+  const double each = 0.5 * (1 + std::log(2 * std::numbers::pi));
+  const Tensor lv = expand(logvar, mu.shape());
+  return 0.5 * sum(lv, kLast) + each * static_cast<double>(mu.cols());
+}
+
+Tensor kl(const Normal& q, StandardNormal) {
+  return gaussian_kl(q.mu, expand(q.logvar, q.mu.shape()));
+}
+
+Tensor kl(const Normal& q, const Normal& p) {
+  const Tensor lq = expand(q.logvar, q.mu.shape()), lp = expand(p.logvar, q.mu.shape());
+  return 0.5 * sum(lp - lq + (exp(lq) + square(q.mu - p.mu)) * exp(-lp) - 1, kLast);
+}
+
+Tensor Bernoulli::entropy() const {
+  return sum(softplus(logits) - logits * sigmoid(logits), kLast);
+}
+
+Tensor kl(const Bernoulli& q, const Bernoulli& p) {
+  return sum(q.mean() * (q.logits - p.logits) - softplus(q.logits) + softplus(p.logits), kLast);
+}
+
+}  // namespace lat

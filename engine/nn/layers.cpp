@@ -1,0 +1,63 @@
+#include "engine/nn/layers.h"
+
+#include <cmath>
+
+namespace lat {
+
+namespace {
+
+Init fan_in(i64 n) { return {Init::uniform, 1 / std::sqrt(static_cast<double>(n))}; }
+
+}  // namespace
+
+Linear::Linear(Params& params, const std::string& name, i64 in, i64 out)
+    : Linear(params, name, in, out, fan_in(in)) {}
+
+Linear::Linear(Params& params, const std::string& name, i64 in, i64 out, Init init)
+    : weight(params.add(name + ".weight", {in, out}, init)),
+      bias(params.add(name + ".bias", {out}, init)),
+      params_(&params) {}
+
+Tensor Linear::operator()(const Tensor& x, Act act) const {
+  return linear(x, (*params_)[weight], (*params_)[bias], act);
+}
+
+Conv2d::Conv2d(Params& params, const std::string& name, i64 in, i64 out, i64 size, Conv geometry)
+    : weight(params.add(name + ".weight", {size, size, in, out}, fan_in(size * size * in))),
+      bias(params.add(name + ".bias", {out}, fan_in(size * size * in))),
+      params_(&params),
+      geometry_(geometry) {}
+
+Tensor Conv2d::operator()(const Tensor& x, Act act) const {
+  return conv2d(x, (*params_)[weight], (*params_)[bias], geometry_, act);
+}
+
+ConvTranspose2d::ConvTranspose2d(Params& params, const std::string& name, i64 in, i64 out,
+                                 i64 size, Conv geometry)
+    : weight(params.add(name + ".weight", {size, size, out, in}, fan_in(size * size * out))),
+      bias(params.add(name + ".bias", {out}, fan_in(size * size * out))),
+      params_(&params),
+      size_(size),
+      geometry_(geometry) {}
+
+Tensor ConvTranspose2d::operator()(const Tensor& x, Act act) const {
+  LAT_CHECK(x.rank == 4, Code::shape, "conv_transpose", "expects (B,P,Q,C), got ",
+            x.shape().text());
+  const auto grown = [&](i64 p) { return (p - 1) * geometry_.stride + size_ - 2 * geometry_.pad; };
+  return conv2d_data(x, (*params_)[weight], (*params_)[bias], grown(x.dim[1]), grown(x.dim[2]),
+                     geometry_, act);
+}
+
+Mlp::Mlp(Params& params, const std::string& name, const std::vector<i64>& widths, Act act)
+    : act_(act) {
+  for (size_t i = 0; i + 1 < widths.size(); ++i)
+    layers_.emplace_back(params, name + "." + std::to_string(i), widths[i], widths[i + 1]);
+}
+
+Tensor Mlp::operator()(Tensor x) const {
+  for (size_t i = 0; i < layers_.size(); ++i)
+    x = layers_[i](x, i + 1 < layers_.size() ? act_ : Act::none);
+  return x;
+}
+
+}  // namespace lat

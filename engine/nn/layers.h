@@ -1,0 +1,61 @@
+#pragma once
+// Layers hold slots of a Params, not tensors: a Bind makes them read other values. Using a layer twice shares weights.
+// Weights start as U(-a, a), a = 1 / sqrt(fan in), biases too (LeCun et al. 1998, "Efficient BackProp", 4.6).
+#include <string>
+#include <vector>
+
+#include "engine/ops/ops.h"
+
+namespace lat {
+
+// y = act(x W + b):  x (..., in) -> (..., out)
+class Linear {
+ public:
+  Linear(Params& params, const std::string& name, i64 in, i64 out);
+  // The same with weights and bias that start as given.
+  Linear(Params& params, const std::string& name, i64 in, i64 out, Init init);
+  Tensor operator()(const Tensor& x, Act act = Act::none) const;
+  Slot weight, bias;
+
+ private:
+  const Params* params_;
+};
+
+// y = act(x * F + b):  x (B,H,W,in) -> (B,P,Q,out), filters size x size
+class Conv2d {
+ public:
+  Conv2d(Params& params, const std::string& name, i64 in, i64 out, i64 size, Conv geometry);
+  Tensor operator()(const Tensor& x, Act act = Act::none) const;
+  Slot weight, bias;
+
+ private:
+  const Params* params_;
+  Conv geometry_;
+};
+
+// The transposed convolution: x (B,P,Q,in) -> (B,H,W,out), H = (P - 1) stride + size - 2 pad. Filters (R,S,out,in).
+class ConvTranspose2d {
+ public:
+  ConvTranspose2d(Params& params, const std::string& name, i64 in, i64 out, i64 size,
+                  Conv geometry);
+  Tensor operator()(const Tensor& x, Act act = Act::none) const;
+  Slot weight, bias;
+
+ private:
+  const Params* params_;
+  i64 size_;
+  Conv geometry_;
+};
+
+// Linear layers of these widths, act between them; none after the last.
+class Mlp {
+ public:
+  Mlp(Params& params, const std::string& name, const std::vector<i64>& widths, Act act = Act::relu);
+  Tensor operator()(Tensor x) const;
+
+ private:
+  std::vector<Linear> layers_;
+  Act act_;
+};
+
+}  // namespace lat

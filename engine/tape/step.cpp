@@ -1,0 +1,185 @@
+#include "engine/tape/step.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace lat {
+
+using kernels::K;
+
+namespace {
+
+// A 4-byte copy serves both f32 and i32.
+void copy_bits(const Tensor& to, const Tensor& from) {
+  LAT_CHECK(from.dtype != DType::u8, Code::unsupported, "step", "results are real or i32, not u8");
+  from.ctx->call(K::copy, from.dtype == DType::f64 ? DType::f64 : DType::f32,
+                 {to, from, from.size()});
+}
+
+bool power_of_two(u64 n) { return n >= 2 && std::has_single_bit(n); }
+
+}  // namespace
+
+StepBase::StepBase(Context& ctx, std::string name)
+    : ctx_(ctx), name_(std::move(name)), id_(ctx.next_step_id++), clock_(ctx, {16}, DType::u8) {
+  LAT_CHECK(id_ < 0xffff, Code::unsupported, name_, "is Step number ", id_,
+            " of its context; at most 65534 are possible");
+}
+
+StepBase::~StepBase() = default;
+
+void StepBase::seek(u64 tick, u64 row) {
+  const u64 clock[2] = {tick, row};
+  std::memcpy(clock_.tensor().data, clock, sizeof(clock));
+}
+
+u64 StepBase::tick() const {
+  u64 tick;
+  std::memcpy(&tick, clock_.tensor().data, sizeof(tick));
+  return tick;
+}
+
+const Program& StepBase::program() const {
+  LAT_CHECK(last_ < recordings_.size(), Code::state, name_, "has not been called yet");
+  return recordings_[last_]->program;
+}
+
+const Tensor& StepBase::tapped(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& [tapped_name, buffer] : taps_) {
+    if (tapped_name == name) return buffer.tensor();
+    names.push_back(tapped_name);
+  }
+  fail(Code::usage, name_, "no tap is called '", name, "'.", suggestion(name, names));
+}
+
+// No allocation when the recording exists.
+size_t StepBase::find(Key key, std::span<const Tensor> args) {
+  for (size_t r = 0; r < recordings_.size(); ++r) {
+    const Recording& rec = *recordings_[r];
+    const auto same = [&](size_t i) {
+      const Tensor& slot = rec.slots[i].tensor();
+      return slot.dtype == args[i].dtype && slot.rank == args[i].rank &&
+             std::equal(slot.dim, slot.dim + slot.rank, args[i].dim);
+    };
+    bool all = rec.key == key.value && rec.slots.size() == args.size();
+    for (size_t i = 0; all && i < args.size(); ++i) all = same(i);
+    if (all) return r;
+  }
+  auto rec = std::make_unique<Recording>();
+  rec->key = key.value;
+  for (const Tensor& t : args) rec->slots.emplace_back(ctx_, t.shape(), t.dtype);
+  recordings_.push_back(std::move(rec));
+  return recordings_.size() - 1;
+}
+
+// Runs the body once: into `program`, or at once when there is none. Leaves recorder, arena and tape as they were.
+void StepBase::execute(size_t r, std::span<const Tensor> args, Program* program) {
+  const Scratch scratch(ctx_);
+  struct Restore {
+    Context& ctx;
+    Context::Draws draws;
+    StepBase* step;
+    bool recorded;
+    ~Restore() {
+      ctx.draws = draws;
+      ctx.step = step;
+      if (recorded) ctx.end_recording();
+    }
+  };
+  if (program) ctx_.begin_recording(program);
+  const Restore restore{ctx_, ctx_.draws, ctx_.step, program != nullptr};
+  ctx_.draws = {id_, 0, clock_.tensor()};
+  ctx_.step = this;
+  ctx_.call(K::advance, ctx_.real(), {clock_.tensor()});
+  ctx_.call(K::fill_i32, ctx_.real(), {ctx_.ok(), 1, 1});
+  body(r, Key{recordings_[r]->key}, args);
+}
+
+Tensor StepBase::kept(size_t r, size_t index, const Tensor& t) {
+  ctx_.check_alive(t, name_.c_str());
+  std::vector<Buffer>& results = recordings_[r]->results;
+  if (results.size() <= index) results.emplace_back(ctx_, t.shape(), t.dtype);
+  const Tensor& slot = results[index].tensor();
+  LAT_CHECK(slot.shape() == t.shape() && slot.dtype == t.dtype, Code::state, name_, "result ",
+            index, " was ", slot.shape().text(), " and is now ", t.shape().text(),
+            "; what changes the shapes must be an argument or the key");
+  copy_bits(slot, t);
+  return slot;
+}
+
+size_t StepBase::run(Key key, std::span<const Tensor> args) {
+  for (const Tensor& t : args) ctx_.check_alive(t, name_.c_str());
+  const size_t before = recordings_.size();
+  const size_t r = find(key, args);
+  Recording& rec = *recordings_[r];
+  std::array<Tensor, 16> inside;
+  LAT_CHECK(args.size() <= inside.size(), Code::unsupported, name_, "has ", args.size(),
+            " arguments; at most ", inside.size(), " are possible");
+  for (size_t i = 0; i < args.size(); ++i) {
+    inside[i] = rec.slots[i].tensor();
+    std::memcpy(inside[i].data, args[i].data, static_cast<size_t>(args[i].bytes()));
+  }
+  const std::span<const Tensor> slots(inside.data(), args.size());
+  try {
+    if (ctx_.options().eager) {
+      execute(r, slots, nullptr);
+    } else {
+      if (rec.calls == 0) {
+        execute(r, slots, &rec.program);
+      } else if (power_of_two(rec.calls + 1)) {
+        Program now;
+        execute(r, slots, &now);
+        const std::string changed = difference(rec.program, now, ctx_.rows());
+        LAT_CHECK(changed.empty(), Code::state, name_, "call ", rec.calls + 1,
+                  " does not repeat its recording. ", changed,
+                  ". A host value that changes must be a Word, the key or an argument");
+      }
+      ctx_.replay(rec.program);
+    }
+  } catch (...) {
+    if (recordings_.size() > before) recordings_.pop_back();
+    throw;
+  }
+  ++rec.calls;
+  ++calls_;
+  last_ = r;
+  return r;
+}
+
+std::string StepBase::first_not_finite() {
+  if (ctx_.options().eager || last_ >= recordings_.size()) return "";
+  const Program& p = recordings_[last_]->program;
+  const Buffer finite(ctx_, {}, DType::i32);
+  int32_t& flag = *static_cast<int32_t*>(finite.tensor().data);
+  seek(tick() - 1);
+  for (size_t i = 0; i < p.calls.size(); ++i) {
+    const Call& c = p.calls[i];
+    const kernels::Kernel& row = ctx_.rows()[c.kernel];
+    ctx_.replay(p, i, i + 1);
+    for (int32_t j = 0; j < c.count; ++j) {
+      const size_t a = static_cast<size_t>(c.first + j);
+      if ((row.roles[j] != 'w' && row.roles[j] != 'a') || p.args[a].p == nullptr) continue;
+      flag = 1;
+      Tensor t = finite;
+      t.data = p.args[a].p;
+      ctx_.call_now(K::all_finite, c.real, {finite.tensor(), t, p.bytes[a] / size_of(c.real)});
+      if (flag == 0) return c.op ? c.op->name : row.name;
+    }
+  }
+  return "";
+}
+
+void tap(const std::string& name, const Tensor& t) {
+  LAT_CHECK(t && t.ctx->step, Code::state, "tap", "'", name, "' is tapped outside a Step");
+  StepBase& step = *t.ctx->step;
+  auto found = std::find_if(step.taps_.begin(), step.taps_.end(),
+                            [&](const auto& p) { return p.first == name; });
+  if (found == step.taps_.end() || !(found->second.tensor().shape() == t.shape())) {
+    step.taps_.emplace_back(name, Buffer(*t.ctx, t.shape(), t.dtype));
+    found = step.taps_.end() - 1;
+  }
+  copy_bits(found->second, t);
+}
+
+}  // namespace lat

@@ -1,0 +1,72 @@
+#include "engine/tape/tape.h"
+
+namespace lat {
+
+DType Emit::real() const {
+  for (const Tensor& t : inputs_)
+    if (t && is_real(t.dtype)) return t.dtype;
+  return ctx_.real();
+}
+
+Tensor Emit::out(const Shape& shape, DType dtype) {
+  const Tensor t = ctx_.empty(shape, dtype);
+  result(t);
+  return t;
+}
+
+void Emit::result(const Tensor& t) {
+  LAT_CHECK(output_count < kMaxOutputs, Code::unsupported, op_.name, "has more than ", kMaxOutputs,
+            " outputs");
+  outputs[static_cast<size_t>(output_count++)] = t;
+}
+
+Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs) {
+  LAT_CHECK(!inputs.empty() && inputs[0], Code::state, op.name, "the first input is empty");
+  Context& ctx = *inputs[0].ctx;
+  bool tracked = false;
+  for (const Tensor& t : inputs) {
+    if (!t) continue;
+    ctx.check_alive(t, op.name);
+    tracked |= t.var != 0 && is_real(t.dtype);
+  }
+  const Op* const outer = ctx.op;
+  ctx.op = &op;
+  Emit e(ctx, op, inputs, attrs);
+  try {
+    op.forward(e);
+  } catch (...) {
+    ctx.op = outer;
+    throw;
+  }
+  ctx.op = outer;
+  for (int i = 0; i < e.output_count; ++i) e.outputs[static_cast<size_t>(i)].var = 0;
+  if (!tracked || !ctx.tracking) return e.outputs;
+
+  Tape& tape = ctx.tape;
+  const Node node{&op,
+                  static_cast<int32_t>(tape.tensors.size()),
+                  static_cast<int32_t>(inputs.size()),
+                  e.output_count,
+                  static_cast<int32_t>(tape.attributes.size()),
+                  static_cast<int32_t>(attrs.size())};
+  tape.tensors.insert(tape.tensors.end(), inputs.begin(), inputs.end());
+  tape.attributes.insert(tape.attributes.end(), attrs.begin(), attrs.end());
+  for (int i = 0; i < e.output_count; ++i) {
+    Tensor& t = e.outputs[static_cast<size_t>(i)];
+    if (is_real(t.dtype)) {
+      t = tape.leaf(t);
+      tape.vars.back().node = static_cast<int32_t>(tape.nodes.size());
+    }
+    tape.tensors.push_back(t);
+  }
+  tape.nodes.push_back(node);
+  return e.outputs;
+}
+
+Tensor emit1(const Op& op, std::initializer_list<Tensor> inputs,
+             std::initializer_list<double> attrs) {
+  return emit(op, std::span<const Tensor>(inputs.begin(), inputs.size()),
+              std::span<const double>(attrs.begin(), attrs.size()))[0];
+}
+
+}  // namespace lat

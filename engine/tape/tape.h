@@ -1,0 +1,93 @@
+#pragma once
+// Emitting an op: its forward runs (or is recorded), and a record goes on the tape when an input is tracked.
+#include <array>
+#include <span>
+
+#include "engine/core/context.h"
+
+namespace lat {
+
+constexpr int kMaxOutputs = 4;
+
+// What an op's forward or composition sees.
+class Emit {
+ public:
+  Emit(Context& ctx, const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs)
+      : ctx_(ctx), op_(op), inputs_(inputs), attrs_(attrs) {}
+
+  Context& ctx() const { return ctx_; }
+  const char* name() const { return op_.name; }
+  int inputs() const { return static_cast<int>(inputs_.size()); }
+  // An input; empty when the caller left it out.
+  const Tensor& in(int i) const { return inputs_[static_cast<size_t>(i)]; }
+  std::span<const Tensor> all() const { return inputs_; }
+  double attr(int i) const { return attrs_[static_cast<size_t>(i)]; }
+  i64 whole(int i) const { return static_cast<i64>(attrs_[static_cast<size_t>(i)]); }
+  bool has_attr(int i) const { return static_cast<size_t>(i) < attrs_.size(); }
+  std::span<const double> attrs() const { return attrs_; }
+  // f32 or f64: of the first real input, else the context's.
+  DType real() const;
+
+  // The next output.
+  Tensor out(const Shape& shape, DType dtype);
+  Tensor out(const Shape& shape) { return out(shape, real()); }
+  // The next output is a view of existing memory, or (in a composition) another op's result.
+  void result(const Tensor& t);
+  void call(kernels::K kernel, std::initializer_list<Operand> operands) {
+    ctx_.call(kernel, real(), operands);
+  }
+  // Fails with this op's name.
+  template <class... Ts>
+  void check(bool condition, const Ts&... text) const {
+    if (!condition) fail(Code::shape, op_.name, text...);
+  }
+
+  std::array<Tensor, kMaxOutputs> outputs;
+  int output_count = 0;
+
+ private:
+  Context& ctx_;
+  const Op& op_;
+  std::span<const Tensor> inputs_;
+  std::span<const double> attrs_;
+};
+
+using Outputs = std::array<Tensor, kMaxOutputs>;
+
+// Checks that the inputs are alive and of one context, runs the op's forward, records it. An input may be empty where
+// the op allows it, except the first.
+Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs);
+Tensor emit1(const Op& op, std::initializer_list<Tensor> inputs,
+             std::initializer_list<double> attrs = {});
+
+// What an op's backward sees: its record, the gradients of its outputs, and where the gradients of its inputs go.
+class Backprop;  // engine/ops/gradient.cpp
+class Back {
+ public:
+  Back(Backprop& run, const Node& node) : run_(run), node_(node) {}
+
+  Context& ctx() const;
+  const char* name() const { return node_.op->name; }
+  int inputs() const { return node_.inputs; }
+  Tensor in(int i) const;
+  Tensor out(int i = 0) const;
+  double attr(int i) const;
+  i64 whole(int i) const { return static_cast<i64>(attr(i)); }
+  // The gradient of output i; empty when nothing depends on it.
+  Tensor grad(int i = 0) const;
+  // Whether anybody asks for the gradient of input i.
+  bool wants(int i) const;
+  // Adds g, of the input's shape, to the gradient of input i.
+  void add(int i, const Tensor& g);
+  // The same for rows [begin, begin + g's rows) of the leading axis.
+  void add_rows(int i, i64 begin, const Tensor& g);
+  // Where the gradient of a parameter accumulates in place, plane of local shard s; empty when input i is none, or when
+  // the gradient is itself recorded.
+  Tensor sink(int i, int shard = 0) const;
+
+ private:
+  Backprop& run_;
+  Node node_;
+};
+
+}  // namespace lat

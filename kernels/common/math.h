@@ -1,0 +1,339 @@
+#pragma once
+// exp, log, tanh, ... of a float or of a vector of floats, from + - * / fma and integer operations alone, so that every
+// instruction set, the specification and CUDA give the same bits. One templated source serves scalars and vectors.
+// The double overloads serve correctness checks only: they call libm, lane by lane.
+//
+// Polynomials: fpminimax of sollya 8.0 on the stated interval. Worst error over all 2^32 floats (2^32 integers for
+// sin_cos_turn), against double libm rounded nowhere; ulp is the spacing of floats at the exact result. Measured by the
+// test "exhaustive: ..." of tests/kernels/math_test.cpp:
+//
+//   function   worst ulp        function   worst ulp
+//
+// inf, NaN and -0 map where IEEE 754 puts them; results may be subnormal. The payload of a NaN is not promised.
+#include "kernels/common/vec.h"
+
+namespace lat::kernels::LAT_ISA::m {
+
+// ---- pieces --------------------------------------------------------------------------------------------------------
+
+// The integers of the lanes of V.
+template <class V>
+struct IntOf;
+template <>
+struct IntOf<float> {
+  using type = i32;
+  using bare = u32;
+};
+template <>
+struct IntOf<VecF> {
+  using type = VecI;
+  using bare = VecU;
+};
+template <>
+struct IntOf<double> {
+  using bare = u64;
+};
+template <>
+struct IntOf<VecD> {
+  using bare = u64 __attribute__((vector_size(LAT_VECTOR_BYTES)));
+};
+template <class V>
+using Int = typename IntOf<V>::type;  // signed: compares, arithmetic shifts
+template <class V>
+using Bare = typename IntOf<V>::bare;  // unsigned: wraps
+
+template <class V>
+constexpr bool kIsDouble = sizeof(Elem<V>) == sizeof(double);
+
+template <class V, class F>
+LAT_INLINE V each_lane(V x, F&& f) {
+  if constexpr (kWidth<V> == 1) {
+    return f(x);
+  } else {
+    V y{};
+    for (i64 l = 0; l < kWidth<V>; ++l) y[l] = f(x[l]);
+    return y;
+  }
+}
+
+template <class V>
+LAT_INLINE V to_real(Int<V> i) {
+  if constexpr (kWidth<V> == 1)
+    return V(i);
+  else
+    return __builtin_convertvector(i, V);
+}
+
+// c0 + x (c1 + x (c2 + ...))
+template <class V>
+LAT_INLINE V polynomial(V, float c) {
+  return splat<V>(c);
+}
+template <class V, class... C>
+LAT_INLINE V polynomial(V x, float c0, C... c) {
+  return fma(polynomial(x, c...), x, splat<V>(c0));
+}
+
+template <class V>
+LAT_INLINE V abs(V x) {
+  return bits<V>(bits<Bare<V>>(x) & (~Bare<V>{} >> 1));
+}
+
+// |magnitude| with the sign of `sign`.
+template <class V>
+LAT_INLINE V copysign(V magnitude, V sign) {
+  const Bare<V> rest = ~Bare<V>{} >> 1;
+  return bits<V>((bits<Bare<V>>(magnitude) & rest) | (bits<Bare<V>>(sign) & ~rest));
+}
+
+template <class V>
+LAT_INLINE V relu(V x) {
+  return max(x, V{});
+}
+
+// Correctly rounded by IEEE 754 on every target.
+template <class V>
+LAT_INLINE V sqrt(V x) {
+#if defined(__x86_64__)
+  if constexpr (sizeof(V) == 4) return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+#if LAT_VECTOR_BYTES == 64
+  if constexpr (sizeof(V) == 64 && !kIsDouble<V>) return bits<V>(_mm512_maskz_sqrt_ps(__mmask16(-1), bits<__m512>(x)));
+#elif LAT_VECTOR_BYTES == 32
+  if constexpr (sizeof(V) == 32 && !kIsDouble<V>) return bits<V>(_mm256_sqrt_ps(bits<__m256>(x)));
+#else
+  if constexpr (sizeof(V) == 16 && !kIsDouble<V>) return bits<V>(_mm_sqrt_ps(bits<__m128>(x)));
+#endif
+#elif defined(__aarch64__)
+  if constexpr (sizeof(V) == 16 && !kIsDouble<V>) return bits<V>(vsqrtq_f32(bits<float32x4_t>(x)));
+#endif
+  if constexpr (kIsDouble<V>)
+    return each_lane(x, [](double s) { return __builtin_sqrt(s); });
+  else
+    return each_lane(x, [](float s) { return __builtin_sqrtf(s); });
+}
+
+// ---- exponentials --------------------------------------------------------------------------------------------------
+
+// x = n log 2 + r, |r| <= 1/2 log 2, n an integer. Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+template <class V>
+struct Reduced {
+  V r, real_n;
+  Int<V> n;
+};
+template <class V>
+LAT_INLINE Reduced<V> reduce_exp(V x) {
+  const V magic = splat<V>(0x1.8p23f);
+  const V shifted = fma(x, splat<V>(0x1.715476p0f), magic);
+  const V n = shifted - magic;
+  V r = fma(n, splat<V>(-0x1.62e43p-1f), x);
+  r = fma(n, splat<V>(0x1.05c61p-29f), r);
+  return {r, n, bits<Int<V>>(bits<Bare<V>>(shifted) - bits<Bare<V>>(magic))};
+}
+
+// 2^n for -126 <= n <= 127.
+template <class V>
+LAT_INLINE V power_of_two(Int<V> n) {
+  return bits<V>((bits<Bare<V>>(n) + 127u) << 23);
+}
+
+// y 2^n, rounded once even where the result is subnormal: the first product is exact.
+template <class V>
+LAT_INLINE V scale(V y, const Reduced<V>& by) {
+#if LAT_VECTOR_BYTES == 64
+  if constexpr (kWidth<V> > 1)
+    return bits<V>(_mm512_maskz_scalef_ps(__mmask16(-1), bits<__m512>(y), bits<__m512>(by.real_n)));
+#endif
+  const Int<V> half = by.n >> 1;
+  return y * power_of_two<V>(half) * power_of_two<V>(by.n - half);
+}
+
+// exp(x) for -104 <= x <= 89 (or NaN).
+template <class V>
+LAT_INLINE V exp_bounded(V x) {
+  const Reduced<V> e = reduce_exp(x);
+  const V q = polynomial(e.r, 0x1.fffffap-2f, 0x1.555492p-3f, 0x1.555a28p-5f, 0x1.12398ep-7f,
+                         0x1.694ac4p-10f);
+  return scale(fma(e.r * e.r, q, e.r) + splat<V>(1), e);
+}
+
+template <class V>
+LAT_INLINE V exp(V x) {
+  if constexpr (kIsDouble<V>) {
+    return each_lane(x, [](double s) { return __builtin_exp(s); });
+  } else {
+    // Beyond these bounds the result is 0 or inf. A NaN passes both.
+    const V low = splat<V>(-104), high = splat<V>(89);
+    x = x < low ? low : x;
+    return exp_bounded(x > high ? high : x);
+  }
+}
+
+// exp(x) - 1 without cancellation near 0.
+template <class V>
+LAT_INLINE V expm1(V x) {
+  if constexpr (kIsDouble<V>) {
+    return each_lane(x, [](double s) { return __builtin_expm1(s); });
+  } else {
+    const V low = splat<V>(-18), high = splat<V>(89), half = splat<V>(0.5f);
+    const V kept = x < low ? low : x;
+    const Reduced<V> e = reduce_exp(kept > high ? high : kept);
+    const V q = polynomial(e.r, 0x1.fffffep-2f, 0x1.5554bp-3f, 0x1.555716p-5f, 0x1.1227a2p-7f,
+                           0x1.6b737cp-10f);
+    const V p = fma(e.r * e.r, q, e.r);             // exp(r) - 1
+    const V s = power_of_two<V>(e.n - 1);           // 2^(n-1): 2^128 would overflow
+    const V scaled = fma(p, s, s - half);           // 1/2 (2^n (p + 1) - 1)
+    const V y = e.n == 0 ? p : scaled + scaled;
+    return x == V{} ? x : y;                        // keeps -0
+  }
+}
+
+// ---- logarithms ----------------------------------------------------------------------------------------------------
+
+// log(2^e (1 + f + rest)) for -1/3 <= f < 1/3, a whole number e, and a rest below the last bit of f.
+template <class V>
+LAT_INLINE V log_parts(V e, V f, V rest) {
+  const V q = polynomial(f, 0x1.555506p-2f, -0x1.fffefp-3f, 0x1.99d05ep-3f, -0x1.559de4p-3f,
+                         0x1.1ed424p-3f, -0x1.f30e36p-4f, 0x1.1e73ap-3f, -0x1.080c9ep-3f);
+  const V t = fma(q, f, splat<V>(-0.5f));
+  const V small = fma(f * f, t, fma(e, splat<V>(-0x1.05c61p-29f), rest));
+  return fma(e, splat<V>(0x1.62e43p-1f), f + small);
+}
+
+// The e of u = 2^e m, 2/3 <= m < 4/3, u normal and positive.
+template <class V>
+LAT_INLINE Int<V> exponent(V u) {
+  return bits<Int<V>>(bits<Bare<V>>(u) - 0x3f2aaaabu) >> 23;
+}
+
+// log(x) for a normal, positive, finite x.
+template <class V>
+LAT_INLINE V log_normal(V x) {
+  const Int<V> e = exponent(x);
+  const V f = bits<V>(bits<Bare<V>>(x) - (bits<Bare<V>>(e) << 23)) - splat<V>(1);
+  return log_parts(to_real<V>(e), f, V{});
+}
+
+template <class V>
+LAT_INLINE V log(V x) {
+  if constexpr (kIsDouble<V>) {
+    return each_lane(x, [](double s) { return __builtin_log(s); });
+  } else {
+    const V zero{}, infinity = splat<V>(__builtin_inff());
+    const auto subnormal = x < splat<V>(0x1p-126f);
+    const V u = subnormal ? x * splat<V>(0x1p23f) : x;
+    const Int<V> e = exponent(u);
+    const V f = bits<V>(bits<Bare<V>>(u) - (bits<Bare<V>>(e) << 23)) - splat<V>(1);
+    const V shift = subnormal ? splat<V>(-23) : zero;
+    V y = log_parts(to_real<V>(e) + shift, f, zero);
+    y = x < infinity ? y : x;
+    const V outside = x == zero ? -infinity : splat<V>(__builtin_nanf(""));
+    return x > zero ? y : outside;
+  }
+}
+
+// log(1 + x) for 0 <= x <= 1 (or NaN): e is 0 or 1, and f = (1 + x) 2^-e - 1 is rounded once.
+template <class V>
+LAT_INLINE V log1p_unit(V x) {
+  const Int<V> e = exponent(x + splat<V>(1));
+  const V s = power_of_two<V>(-e);
+  return log_parts(to_real<V>(e), fma(x, s, s - splat<V>(1)), V{});
+}
+
+// log(1 + x) without cancellation near 0.
+template <class V>
+LAT_INLINE V log1p(V x) {
+  if constexpr (kIsDouble<V>) {
+    return each_lane(x, [](double s) { return __builtin_log1p(s); });
+  } else {
+    const V one = splat<V>(1), quarter = splat<V>(0.25f), infinity = splat<V>(__builtin_inff());
+    const Int<V> e = exponent(x + one);
+    const V x4 = x * quarter;
+    const V s4 = power_of_two<V>(2 - e);  // 4 * 2^-e: 2^-128 would be subnormal
+    const V s = fma(s4, quarter, -one);
+    const V f = fma(x4, s4, s);           // (1 + x) 2^-e - 1
+    V y = log_parts(to_real<V>(e), f, fma(x4, s4, s - f));
+    y = x < infinity ? y : x;
+    const V outside = x == -one ? -infinity : splat<V>(__builtin_nanf(""));
+    y = x > -one ? y : outside;
+    return abs(x) < splat<V>(0x1p-25f) ? x : y;  // keeps -0 and subnormals
+  }
+}
+
+// ---- activations ---------------------------------------------------------------------------------------------------
+
+template <class V>
+LAT_INLINE V tanh(V x) {
+  if constexpr (kIsDouble<V>) {
+    return each_lane(x, [](double s) { return __builtin_tanh(s); });
+  } else {
+    const V a = abs(x), one = splat<V>(1), ten = splat<V>(10);
+    const V s = x * x;
+    const V q = polynomial(s, -0x1.55554ap-2f, 0x1.110dp-3f, -0x1.b92358p-5f, 0x1.5918a4p-6f,
+                           -0x1.9a79bap-8f);
+    const V near = fma(x * s, q, x);           // |x| < 0.55
+    const V b = a > ten ? ten : a;             // tanh(10) rounds to 1
+    const V far = one - splat<V>(2) / (exp_bounded(b + b) + one);
+    return a < splat<V>(0.55f) ? near : copysign(far, x);
+  }
+}
+
+// 1 / (1 + e^-x), from e^-|x| so that nothing overflows.
+template <class V>
+LAT_INLINE V sigmoid(V x) {
+  if constexpr (kIsDouble<V>) {
+    return each_lane(x, [](double s) {
+      const double t = __builtin_exp(-__builtin_fabs(s));
+      return (s < 0 ? t : 1) / (1 + t);
+    });
+  } else {
+    const V one = splat<V>(1), low = splat<V>(-104);
+    const V a = -abs(x);
+    const V t = exp_bounded(a < low ? low : a);
+    return (x < V{} ? t : one) / (one + t);
+  }
+}
+
+// log(1 + e^-|x|): what softplus and the Bernoulli likelihood add to max(x, 0).
+template <class V>
+LAT_INLINE V softplus_tail(V x) {
+  if constexpr (kIsDouble<V>) {
+    return each_lane(x, [](double s) { return __builtin_log1p(__builtin_exp(-__builtin_fabs(s))); });
+  } else {
+    const V low = splat<V>(-104);
+    const V a = -abs(x);
+    return log1p_unit(exp_bounded(a < low ? low : a));
+  }
+}
+
+// log(1 + e^x)
+template <class V>
+LAT_INLINE V softplus(V x) {
+  return max(x, V{}) + softplus_tail(x);
+}
+
+// ---- angles --------------------------------------------------------------------------------------------------------
+
+template <class V>
+struct SinCos {
+  V sin, cos;
+};
+
+// The sine and cosine of u / 2^32 of a turn (float or VecF): the quadrant is the integer's top bits, so no reduction
+// can lose anything.
+template <class V>
+LAT_INLINE SinCos<V> sin_cos_turn(Bare<V> u) {
+  const Bare<V> quadrant = (u + 0x20000000u) >> 30;
+  const V x = to_real<V>(bits<Int<V>>(u - (quadrant << 30))) * splat<V>(0x1.921fb6p-30f);
+  const V s = x * x;
+  const V p = polynomial(s, -0x1.555546p-3f, 0x1.110778p-7f, -0x1.9954p-13f);
+  const V q = polynomial(s, 0x1.55554ap-5f, -0x1.6c0c3p-10f, 0x1.99ebacp-16f);
+  const V sine = fma(x * s, p, x);
+  const V cosine = fma(s, fma(s, q, splat<V>(-0.5f)), splat<V>(1));
+  const auto odd = (quadrant & 1u) != 0u;
+  const V a = odd ? cosine : sine;
+  const V b = odd ? sine : cosine;
+  return {bits<V>(bits<Bare<V>>(a) ^ ((quadrant & 2u) << 30)),
+          bits<V>(bits<Bare<V>>(b) ^ (((quadrant + 1u) & 2u) << 30))};
+}
+
+}  // namespace lat::kernels::LAT_ISA::m

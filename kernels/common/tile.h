@@ -1,0 +1,175 @@
+#pragma once
+// The register tile under every product: a few rows of A times a few vectors of columns of B.
+//
+// One accumulator per output stays in a register for a whole chunk of k, so each output is one chain of fused
+// multiply-adds, k ascending, whatever the tile's shape: shapes, masks and packing change no bit. A is read one element
+// at a time and broadcast, B one vector at a time.
+#include <type_traits>
+
+#include "kernels/common/activate.h"
+
+namespace lat::kernels::LAT_ISA {
+
+// Rows x vectors fill the registers: 14 x 2 of 32, 6 x 2 of 16.
+#if LAT_VECTOR_BYTES == 64
+constexpr i64 kTileRows = 14;
+#elif LAT_VECTOR_BYTES == 32
+constexpr i64 kTileRows = 6;
+#elif defined(__aarch64__)
+constexpr i64 kTileRows = 12;
+#else
+constexpr i64 kTileRows = 4;
+#endif
+
+// Vectors of columns for a tile of `rows` rows; tiles of few rows are wide, to keep enough chains in flight.
+constexpr i64 tile_vectors(i64 rows) { return rows == 1 ? 8 : rows == 2 ? 4 : rows == 3 ? 3 : 2; }
+
+template <class T>
+constexpr i64 tile_cols(i64 rows) {
+  return tile_vectors(rows) * kWidth<Vec<T>>;
+}
+
+template <class T>
+constexpr i64 kTileCols = tile_cols<T>(kTileRows);  // columns of a tile with many rows
+
+template <class T>
+constexpr i64 kTileSize = max_of(kTileRows * 2, 9) * kWidth<Vec<T>>;  // elements of the largest tile
+
+// s in every lane. Minus +0 changes no bit, so that this is one broadcast instruction; plus +0 would lose the sign of -0.
+template <class V>
+LAT_INLINE V broadcast(Elem<V> s) {
+  return s - V{};
+}
+
+// Reads the first n lanes of a vector, 0 <= n <= width; the others are +0.
+template <class V>
+class Tail {
+ public:
+#if LAT_VECTOR_BYTES == 32
+  LAT_INLINE explicit Tail(i64 n) {
+    for (i64 l = 0; l < kWidth<V>; ++l) mask_[l] = l < n ? -1 : 0;
+  }
+#else
+  LAT_INLINE explicit Tail(i64 n) : n_(n) {}
+#endif
+  LAT_INLINE V load(const Elem<V>* p) const {
+#if LAT_VECTOR_BYTES == 32
+    if constexpr (sizeof(Elem<V>) == 4)
+      return bits<V>(_mm256_maskload_ps(p, bits<__m256i>(mask_)));
+    else
+      return bits<V>(_mm256_maskload_pd(p, bits<__m256i>(mask_)));
+#elif LAT_VECTOR_BYTES == 64
+    return load_part<V>(p, n_);
+#else
+    return n_ == kWidth<V> ? kernels::LAT_ISA::load<V>(p) : load_part<V>(p, n_);
+#endif
+  }
+
+ private:
+#if LAT_VECTOR_BYTES == 32
+  std::conditional_t<sizeof(Elem<V>) == 4, VecI, VecL> mask_{};
+#else
+  i64 n_;
+#endif
+};
+
+// acc (M,N vectors) = sum over k of a[i,k] b[k,j], a chain from +0.
+// a: kByColumns ? a[k * lda + i] : a[i * lda + k].   b: b[k * ldb + j], of which `cols` columns exist.
+template <class T, i64 M, i64 N, bool kByColumns>
+void tile(T* acc, const T* a, i64 lda, const T* b, i64 ldb, i64 k, i64 cols) {
+  using V = Vec<T>;
+  constexpr i64 w = kWidth<V>;
+  const Tail<V> tail(cols - (N - 1) * w);
+  V sum[M][N];
+#pragma GCC unroll 16
+  for (i64 i = 0; i < M; ++i)
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N; ++v) sum[i][v] = V{};
+  for (i64 l = 0; l < k; ++l) {
+    V b_l[N];
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N - 1; ++v) b_l[v] = load<V>(b + v * w);
+    b_l[N - 1] = tail.load(b + (N - 1) * w);
+#pragma GCC unroll 16
+    for (i64 i = 0; i < M; ++i) {
+      const V a_il = broadcast<V>(kByColumns ? a[i] : a[i * lda]);
+#pragma GCC unroll 16
+      for (i64 v = 0; v < N; ++v) sum[i][v] = fma(a_il, b_l[v], sum[i][v]);
+    }
+    a += kByColumns ? lda : 1;
+    b += ldb;
+  }
+#pragma GCC unroll 16
+  for (i64 i = 0; i < M; ++i)
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N; ++v) store(acc + (i * N + v) * w, sum[i][v]);
+}
+
+template <class T>
+using TileFn = void (*)(T*, const T*, i64, const T*, i64, i64, i64);
+
+// Every tile, by rows - 1 and vectors - 1.
+template <class T, bool kByColumns>
+struct Tiles {
+  TileFn<T> fn[kTileRows][8];
+
+  constexpr Tiles() : fn{} { fill<1, 1>(); }
+
+ private:
+  template <i64 M, i64 N>
+  constexpr void fill() {
+    fn[M - 1][N - 1] = &tile<T, M, N, kByColumns>;
+    if constexpr (N < tile_vectors(M))
+      fill<M, N + 1>();
+    else if constexpr (M < kTileRows)
+      fill<M + 1, 1>();
+  }
+};
+template <class T, bool kByColumns>
+inline constexpr Tiles<T, kByColumns> kTiles{};
+
+// acc (rows, whole vectors of cols) = a b for 1 <= rows <= kTileRows, 1 <= cols <= tile_cols(rows). See tile().
+template <class T>
+inline void run_tile(T* acc, const T* a, i64 lda, bool by_columns, const T* b, i64 ldb, i64 k,
+                     i64 rows, i64 cols) {
+  const i64 vectors = ceil_div(cols, kWidth<Vec<T>>);
+  const TileFn<T> fn = by_columns ? kTiles<T, true>.fn[rows - 1][vectors - 1]
+                                  : kTiles<T, false>.fn[rows - 1][vectors - 1];
+  fn(acc, a, lda, b, ldb, k, cols);
+}
+
+// What becomes of the sum of one chunk.
+template <class T>
+struct Finish {
+  bool add = false;         // onto the total in memory
+  bool last = false;        // then the bias and the activation follow
+  const T* bias = nullptr;  // of the tile's first column; null: none
+  i64 act = 0;
+};
+
+// row(i)[j] = the chunk sums of one tile, finished; row(i) points at the tile's row i. acc is consumed.
+template <class T, class Row>
+LAT_INLINE void finish_tile(T* acc, i64 rows, i64 cols, const Finish<T>& how, Row&& row) {
+  using V = Vec<T>;
+  constexpr i64 w = kWidth<V>;
+  const i64 whole = cols / w * w, width = ceil_div(cols, w) * w;
+  const Tail<V> tail(cols - whole);
+  const auto add = [&](T* to, const T* from) {
+    for (i64 j = 0; j < whole; j += w) store(to + j, load<V>(to + j) + load<V>(from + j));
+    if (whole < cols) store(to + whole, load<V>(to + whole) + tail.load(from + whole));
+  };
+  if (how.add)  // total + chunk: addition commutes
+    for (i64 i = 0; i < rows; ++i) add(acc + i * width, row(i));
+  if (how.last && how.bias)
+    for (i64 i = 0; i < rows; ++i) add(acc + i * width, how.bias);
+  if (how.last && how.act)
+    for (i64 j = 0; j < rows * width; j += w) store(acc + j, activate(load<V>(acc + j), how.act));
+  for (i64 i = 0; i < rows; ++i) {
+    T* const c = row(i);
+    const T* const from = acc + i * width;
+    for (i64 j = 0; j < whole; j += w) store(c + j, load<V>(from + j));
+    if (whole < cols) store_part(c + whole, load<V>(from + whole), cols - whole);
+  }
+}
+
+}  // namespace lat::kernels::LAT_ISA

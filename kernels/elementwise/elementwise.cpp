@@ -1,0 +1,272 @@
+// Elementwise operations, whole vectors at a time. A broadcast is walked as runs along its last axis, after axes that
+// lie side by side in every operand have been joined: most calls become one run.
+#include "kernels/elementwise/elementwise.h"
+
+#include "kernels/common/map.h"
+#include "kernels/elementwise/functions.h"
+
+namespace lat::kernels::LAT_ISA {
+namespace {
+
+template <class Fn, class T>
+LAT_INLINE void map_f(Part part, T* y, const T* x, i64 n, double p, double q) {
+  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
+    in.store(y + i, Fn::f(in.load(x + i), vp, vq));
+  });
+}
+
+template <class Fn, class T>
+LAT_INLINE void map_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,
+                       double q) {
+  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
+    in.store(dx + i, in.load(dy + i) * Fn::d1(in.load(x + i), in.load(y + i), vp, vq));
+  });
+}
+
+template <class Fn, class T>
+LAT_INLINE void map_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,
+                       double p, double q) {
+  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
+    const Vec<T> f2 = Fn::d2(in.load(x + i), in.load(y + i), vp, vq);
+    in.store(g + i, in.load(u + i) * in.load(dy + i) * f2);
+  });
+}
+
+// Axes of a broadcast, slowest first, and the strides of both operands along them.
+struct Axes {
+  i64 extent[4], a[4], b[4];
+  i64 size;
+};
+
+// Joins what can be joined; the axes that this frees have extent 1 and come first.
+Axes join_axes(const i64 (&extent)[4], const i64 (&a)[4], const i64 (&b)[4]) {
+  Axes out{{1, 1, 1, 1}, {0, 0, 0, 0}, {0, 0, 0, 0}, 1};
+  i64 at = 4;
+  for (i64 k = 3; k >= 0; --k) {
+    out.size *= extent[k];
+    if (extent[k] == 1) continue;
+    if (at < 4 && a[k] == out.a[at] * out.extent[at] && b[k] == out.b[at] * out.extent[at]) {
+      out.extent[at] *= extent[k];
+      continue;
+    }
+    --at;
+    out.extent[at] = extent[k];
+    out.a[at] = a[k];
+    out.b[at] = b[k];
+  }
+  return out;
+}
+
+// run(i, ia, ib, n): elements i .. i + n of y lie along the last axis, starting at a[ia] and b[ib].
+template <class Run>
+LAT_INLINE void for_runs(const Axes& x, Range r, Run&& run) {
+  if (r.begin >= r.end) return;
+  i64 index[4], rest = r.begin, ia = 0, ib = 0;
+  for (i64 k = 3; k >= 0; --k) {
+    index[k] = rest % x.extent[k];
+    rest /= x.extent[k];
+    ia += index[k] * x.a[k];
+    ib += index[k] * x.b[k];
+  }
+  for (i64 i = r.begin;;) {
+    const i64 n = min_of(x.extent[3] - index[3], r.end - i);
+    run(i, ia, ib, n);
+    i += n;
+    if (i >= r.end) return;
+    ia -= index[3] * x.a[3];
+    ib -= index[3] * x.b[3];
+    index[3] = 0;
+    for (i64 k = 2; k >= 0; --k) {
+      ia += x.a[k];
+      ib += x.b[k];
+      if (++index[k] < x.extent[k]) break;
+      ia -= index[k] * x.a[k];
+      ib -= index[k] * x.b[k];
+      index[k] = 0;
+    }
+  }
+}
+
+// An operand of a run: neighbours (stride 1), one element (0), or any stride.
+template <i64 stride, class T, class In>
+LAT_INLINE Vec<T> load_run(In in, const T* p, i64 i) {
+  if constexpr (stride == 0)
+    return splat<Vec<T>>(*p);
+  else
+    return in.load(p + i);
+}
+
+template <class Fn, i64 sa, i64 sb, class T>
+void binary_runs(Range r, const Axes& x, T* y, const T* a, const T* b) {
+  for_runs(x, r, [&](i64 first, i64 ia, i64 ib, i64 n) LAT_FLAT {
+    map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT {
+      in.store(y + first + i, Fn::f(load_run<sa>(in, a + ia, i), load_run<sb>(in, b + ib, i)));
+    });
+  });
+}
+
+template <class Fn, class T>
+void binary(Part part, T* y, const T* a, const T* b, const Axes& x) {
+  const Range r = cut(part, x.size);
+  const i64 sa = x.a[3], sb = x.b[3];
+  if (sa == 1 && sb == 1) return binary_runs<Fn, 1, 1>(r, x, y, a, b);
+  if (sa == 1 && sb == 0) return binary_runs<Fn, 1, 0>(r, x, y, a, b);
+  if (sa == 0 && sb == 1) return binary_runs<Fn, 0, 1>(r, x, y, a, b);
+  for_runs(x, r, [&](i64 first, i64 ia, i64 ib, i64 n) LAT_FLAT {
+    for (i64 i = 0; i < n; ++i) y[first + i] = Fn::f(a[ia + i * sa], b[ib + i * sb]);
+  });
+}
+
+// y[i,j] = x[i + j stride] for `rows` by `cols`, in blocks that keep both sides in the cache.
+template <class T>
+void transpose(T* y, const T* x, i64 rows, i64 cols, i64 stride) {
+  constexpr i64 block = 16;
+  for (i64 j0 = 0; j0 < cols; j0 += block)
+    for (i64 i0 = 0; i0 < rows; i0 += block) {
+      const i64 i1 = min_of(rows, i0 + block), j1 = min_of(cols, j0 + block);
+      for (i64 i = i0; i < i1; ++i)
+        for (i64 j = j0; j < j1; ++j) y[i * cols + j] = x[i + j * stride];
+    }
+}
+
+}  // namespace
+
+#define UNARY(name, ...)                                                                    \
+  template <class T>                                                                        \
+  void name(Part part, T* y, const T* x, i64 n, double p, double q) {                       \
+    map_f<fn::name>(part, y, x, n, p, q);                                                   \
+  }                                                                                         \
+  template <class T>                                                                        \
+  void name##_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,    \
+                 double q) {                                                                \
+    map_d1<fn::name>(part, dx, dy, x, y, n, p, q);                                          \
+  }                                                                                         \
+  template <class T>                                                                        \
+  void name##_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,   \
+                 double p, double q) {                                                      \
+    map_d2<fn::name>(part, g, u, dy, x, y, n, p, q);                                        \
+  }
+#include "kernels/elementwise/unary.def"
+#undef UNARY
+
+#define BINARY(name, ...)                                                                     \
+  template <class T>                                                                          \
+  void name(Part part, T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0,  \
+            i64 a1, i64 a2, i64 a3, i64 b0, i64 b1, i64 b2, i64 b3) {                         \
+    binary<fn::name>(part, y, a, b,                                                           \
+                     join_axes({d0, d1, d2, d3}, {a0, a1, a2, a3}, {b0, b1, b2, b3}));        \
+  }
+#include "kernels/elementwise/binary.def"
+#undef BINARY
+
+template <class T>
+void expand(Part part, T* y, const T* x, i64 d0, i64 d1, i64 d2, i64 d3, i64 x0, i64 x1, i64 x2,
+            i64 x3) {
+  const Axes axes = join_axes({d0, d1, d2, d3}, {x0, x1, x2, x3}, {x0, x1, x2, x3});
+  const i64 stride = axes.a[3], rows = axes.extent[2], cols = axes.extent[3];
+  if (axes.a[2] == 1 && stride > 1 && rows > 1) {  // a transposition: cut at whole groups of rows
+    constexpr i64 group = 16;
+    const i64 groups = ceil_div(rows, group);
+    const i64 units = axes.extent[0] * axes.extent[1] * groups;
+    for (i64 u = part.begin(units); u < part.end(units); ++u) {
+      const i64 outer = u / groups, i = u % groups * group;
+      const T* from = x + outer / axes.extent[1] * axes.a[0] + outer % axes.extent[1] * axes.a[1];
+      transpose(y + (outer * rows + i) * cols, from + i, min_of(group, rows - i), cols, stride);
+    }
+    return;
+  }
+  const Range r = cut(part, axes.size);
+  for_runs(axes, r, [&](i64 first, i64 from, i64, i64 n) LAT_FLAT {
+    T* to = y + first;
+    if (stride == 1)
+      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, in.load(x + from + i)); });
+    else if (stride == 0)
+      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, splat<Vec<T>>(x[from])); });
+    else
+      for (i64 i = 0; i < n; ++i) to[i] = x[from + i * stride];
+  });
+}
+
+template <class T>
+void fill(Part part, T* y, i64 n, double value) {
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y + i, splat<Vec<T>>(T(value))); });
+}
+
+template <class T>
+void fill_i32(Part part, i32* y, i64 n, i64 value) {
+  const Range r = cut(part, n);
+  for (i64 i = r.begin; i < r.end; ++i) y[i] = i32(value);
+}
+
+template <class T>
+void copy(Part part, T* y, const T* x, i64 n) {
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y + i, in.load(x + i)); });
+}
+
+template <class T>
+void copy_rows(Part part, InOut<T> y, const T* x, i64 rows, i64 cols, i64 y_stride, i64 x_stride) {
+  const Axes axes = join_axes({1, 1, rows, cols}, {0, 0, y_stride, 1}, {0, 0, x_stride, 1});
+  for_runs(axes, cut(part, axes.size), [&](i64, i64 to, i64 from, i64 n) LAT_FLAT {
+    map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(y.p + to + i, in.load(x + from + i)); });
+  });
+}
+
+template <class T>
+void add_into(Part part, InOut<T> y, const T* x, i64 n) {
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
+    in.store(y.p + i, in.load(y.p + i) + in.load(x + i));
+  });
+}
+
+template <class T>
+void cast_u8(Part part, T* y, const u8* x, i64 n, double scale) {
+  const Range r = cut(part, n);
+  const T s = T(scale);
+  for (i64 i = r.begin; i < r.end; ++i) y[i] = T(x[i]) * s;
+}
+
+template <class T>
+void act_d1(Part part, T* dx, const T* dy, const T* y, i64 n, i64 act) {
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
+    in.store(dx + i, in.load(dy + i) * fn::act_slope(in.load(y + i), act));
+  });
+}
+
+#define UNARY(name, ...)                                                                         \
+  template void name(Part, float*, const float*, i64, double, double);                           \
+  template void name(Part, double*, const double*, i64, double, double);                         \
+  template void name##_d1(Part, float*, const float*, const float*, const float*, i64, double,   \
+                          double);                                                               \
+  template void name##_d1(Part, double*, const double*, const double*, const double*, i64,       \
+                          double, double);                                                       \
+  template void name##_d2(Part, float*, const float*, const float*, const float*, const float*,  \
+                          i64, double, double);                                                  \
+  template void name##_d2(Part, double*, const double*, const double*, const double*,            \
+                          const double*, i64, double, double);
+#include "kernels/elementwise/unary.def"
+#undef UNARY
+
+#define BINARY(name, ...)                                                                       \
+  template void name(Part, float*, const float*, const float*, i64, i64, i64, i64, i64, i64,    \
+                     i64, i64, i64, i64, i64, i64);                                             \
+  template void name(Part, double*, const double*, const double*, i64, i64, i64, i64, i64, i64, \
+                     i64, i64, i64, i64, i64, i64);
+#include "kernels/elementwise/binary.def"
+#undef BINARY
+
+#define LAT_INSTANTIATE(T)                                                             \
+  template void expand(Part, T*, const T*, i64, i64, i64, i64, i64, i64, i64, i64);    \
+  template void fill(Part, T*, i64, double);                                           \
+  template void fill_i32<T>(Part, i32*, i64, i64);                                     \
+  template void copy(Part, T*, const T*, i64);                                         \
+  template void copy_rows(Part, InOut<T>, const T*, i64, i64, i64, i64);               \
+  template void add_into(Part, InOut<T>, const T*, i64);                               \
+  template void cast_u8(Part, T*, const u8*, i64, double);                             \
+  template void act_d1(Part, T*, const T*, const T*, i64, i64);
+LAT_INSTANTIATE(float)
+LAT_INSTANTIATE(double)
+
+}  // namespace lat::kernels::LAT_ISA

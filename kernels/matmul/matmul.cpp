@@ -1,0 +1,233 @@
+// Matrix products: register tiles over blocks of c.
+//
+// Mapping: c is cut into a grid of blocks, a part computes some of them. Inside a block k is cut at the chunks of the
+// fixed order; for each chunk a tile of rows of A (packed where that pays) meets one panel of columns of B after the
+// other. B is read in place when its rows are contiguous, else packed through register transpositions.
+// A product with very few columns is computed as c^T = b^T a^T, with the vector lanes along m.
+// Numerics: one chain of fused multiply-adds per element and chunk, in a register; totals wait in c. Exact order.
+#include "kernels/matmul/matmul.h"
+
+#include "kernels/common/pack.h"
+#include "kernels/common/tile.h"
+
+namespace lat::kernels::LAT_ISA {
+namespace {
+
+// One operand: element (x,k) is p[k * ld + x] when by_k, else p[x * ld + k]; x is a row of A or a column of B.
+template <class T>
+struct Operand {
+  const T* p;
+  i64 ld;
+  bool by_k;
+  i64 step;  // to the next member of the batch
+
+  const T* at(i64 x, i64 k) const { return by_k ? p + k * ld + x : p + x * ld + k; }
+};
+
+template <class T>
+struct Product {
+  Operand<T> a, b;
+  T* c;
+  const T* bias;
+  i64 bias_step;
+  i64 batch, m, n, k;
+  bool into, swapped;  // swapped: c is stored (n,m), the bias goes along m
+  i64 act;
+};
+
+template <class T>
+Product<T> product(T* c, const T* a, const T* b, const T* bias, i64 batch, i64 m, i64 n, i64 k,
+                   i64 flags, bool into, i64 act) {
+  Product<T> x{{a, flags & 1 ? m : k, (flags & 1) != 0, flags & 4 ? 0 : m * k},
+               {b, flags & 2 ? k : n, (flags & 2) == 0, flags & 8 ? 0 : k * n},
+               c, bias, flags & 8 ? 0 : n, batch, m, n, k, into, false, act};
+  if ((flags & 13) == 8) x.m *= x.batch, x.batch = 1;  // one b for all rows: one tall product
+  if (n * 4 <= kWidth<Vec<T>> && x.m > n) {
+    const Operand<T> rows = x.b;
+    x.b = x.a, x.a = rows;
+    x.n = x.m, x.m = n;
+    x.swapped = true;
+  }
+  return x;
+}
+
+constexpr i64 kBlockCols = 256;  // columns of B that wait packed
+constexpr i64 kMinRows = 4 * kTileRows;  // of a block of c
+constexpr i64 kMinPanels = 2;
+
+// The grid of blocks, over (batch, columns, rows): a function of the product's sizes alone.
+struct Grid {
+  i64 batch, rows, cols;
+  i64 count() const { return batch * rows * cols; }
+};
+template <class T>
+Grid grid(const Product<T>& x) {
+  constexpr i64 grain = 1 << 20;  // multiply-adds
+  const i64 work = x.m * x.n * (x.k + 8);
+  const i64 wanted = max_of(1, min_of(64 / max_of(1, x.batch), work / grain));
+  const i64 panels = ceil_div(x.n, tile_cols<T>(min_of(x.m, kTileRows)));
+  const i64 cols = max_of(1, min_of(panels / kMinPanels, wanted));
+  const i64 rows = max_of(1, min_of(wanted / cols, x.m / kMinRows));
+  return {x.batch, rows, cols};
+}
+
+// B is packed where its rows are not contiguous, and where enough tiles of rows read it again.
+template <class T>
+bool packs_b(const Product<T>& x, i64 rows) {
+  return !x.b.by_k || (rows > 2 * kTileRows && x.k >= 64 && x.n > kTileCols<T>);
+}
+
+// A is brought to the order of k where enough panels of columns read it again.
+template <class T>
+bool packs_a(const Product<T>& x, i64 rows, i64 cols) {
+  return rows > 3 && cols > (x.a.by_k ? 1 : 5) * kTileCols<T>;
+}
+
+template <class T>
+constexpr i64 kPackedRows = ceil_div(kTileRows, kWidth<Vec<T>>) * kWidth<Vec<T>>;
+
+template <class T>
+Plan plan(const Product<T>& x) {
+  const i64 work = x.batch * x.m * x.n * (x.k + 8);
+  Plan p = share(work, 1 << 18, min_of(64, grid(x).count()));
+  const i64 depth = min_of(x.k, kChunk);
+  const i64 width = tile_cols<T>(1) + min_of(x.n, kBlockCols);
+  p.workspace = kPackedRows<T> * depth;
+  if (packs_b(x, x.m)) p.workspace += depth * width;
+  p.workspace = ceil_div(p.workspace * i64(sizeof(T)), 64) * 64;
+  return p;
+}
+
+// Swapped: the tile's rows are columns of c.
+template <class T>
+void finish_swapped(const T* acc, i64 ld, i64 rows, i64 cols, const Finish<T>& how, T* c, i64 ldc) {
+  for (i64 i = 0; i < rows; ++i)
+    for (i64 j = 0; j < cols; ++j) {
+      T x = acc[i * ld + j];
+      T& out = c[j * ldc + i];
+      if (how.add) x = out + x;
+      if (how.last && how.bias) x = x + how.bias[i];
+      out = how.last ? activate(x, how.act) : x;
+    }
+}
+
+// Rows [i0,i1) and columns [j0,j1) of batch member g.
+template <class T>
+void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* workspace) {
+  constexpr i64 w = kWidth<Vec<T>>;
+  const i64 tiles = ceil_div(i1 - i0, kTileRows);
+  const i64 panel = tile_cols<T>(ceil_div(i1 - i0, tiles));
+  const i64 stripe = panel * max_of(1, kBlockCols / panel);
+  const bool pack_a = packs_a(x, i1 - i0, j1 - j0), pack_b = packs_b(x, i1 - i0);
+  T* const a_pack = static_cast<T*>(workspace);
+  T* const b_pack = a_pack + kPackedRows<T> * min_of(x.k, kChunk);
+  Operand<T> a = x.a, b = x.b;
+  a.p += g * a.step, b.p += g * b.step;
+  T* const c = x.c + g * x.m * x.n;
+  const T* const bias = x.bias ? x.bias + g * x.bias_step : nullptr;
+  alignas(64) T acc[kTileSize<T>];
+
+  for (i64 s0 = j0; s0 < j1; s0 += stripe) {
+    const i64 s1 = min_of(s0 + stripe, j1);
+    i64 k0 = 0;
+    do {
+      const i64 depth = min_of(kChunk, x.k - k0);
+      Finish<T> how{x.into || k0 > 0, k0 + depth == x.k, nullptr, x.act};
+      if (pack_b)
+        for (i64 j = s0; j < s1; j += panel) {
+          const i64 cols = min_of(panel, s1 - j);
+          T* const to = b_pack + (j - s0) * depth;
+          if (b.by_k)
+            copy_panel(to, panel, b.at(j, k0), b.ld, depth, cols);
+          else
+            transpose(to, panel, b.at(j, k0), b.ld, cols, depth);
+        }
+      for (i64 t = 0; t < tiles; ++t) {
+        const i64 i = i0 + (i1 - i0) * t / tiles;
+        const i64 rows = i0 + (i1 - i0) * (t + 1) / tiles - i;
+        const T* a_tile = a.at(i, k0);
+        if (pack_a) {
+          if (a.by_k)
+            copy_panel(a_pack, kPackedRows<T>, a_tile, a.ld, depth, rows);
+          else
+            transpose(a_pack, kPackedRows<T>, a_tile, a.ld, rows, depth);
+          a_tile = a_pack;
+        }
+        for (i64 j = s0; j < s1; j += panel) {
+          const i64 cols = min_of(panel, s1 - j);
+          run_tile(acc, a_tile, pack_a ? kPackedRows<T> : a.ld, pack_a || a.by_k,
+                   pack_b ? b_pack + (j - s0) * depth : b.at(j, k0), pack_b ? panel : b.ld, depth,
+                   rows, cols);
+          if (x.swapped) {
+            if (bias) how.bias = bias + i;
+            finish_swapped(acc, ceil_div(cols, w) * w, rows, cols, how, c + j * x.m + i, x.m);
+          } else {
+            if (bias) how.bias = bias + j;
+            finish_tile(acc, rows, cols, how, [&](i64 r) { return c + (i + r) * x.n + j; });
+          }
+        }
+      }
+      k0 += depth;
+    } while (k0 < x.k);
+  }
+}
+
+template <class T>
+void run(Part part, const Product<T>& x) {
+  if (x.batch == 0 || x.m == 0 || x.n == 0 || (x.into && x.k == 0)) return;
+  const Grid cut = grid(x);
+  const i64 panel = tile_cols<T>(min_of(x.m, kTileRows));
+  const i64 panels = ceil_div(x.n, panel);
+  for (i64 u = part.begin(cut.count()); u < part.end(cut.count()); ++u) {
+    const i64 row = u % cut.rows, col = u / cut.rows % cut.cols, g = u / (cut.rows * cut.cols);
+    block(x, g, x.m * row / cut.rows, x.m * (row + 1) / cut.rows, panels * col / cut.cols * panel,
+          min_of(x.n, panels * (col + 1) / cut.cols * panel), part.workspace);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void matmul(Part part, T* c, const T* a, const T* b, i64 batch, i64 m, i64 n, i64 k, i64 flags) {
+  run(part, product<T>(c, a, b, nullptr, batch, m, n, k, flags, false, 0));
+}
+template <class T>
+Plan matmul_plan(T* c, const T* a, const T* b, i64 batch, i64 m, i64 n, i64 k, i64 flags) {
+  return plan(product<T>(c, a, b, nullptr, batch, m, n, k, flags, false, 0));
+}
+
+template <class T>
+void matmul_into(Part part, InOut<T> c, const T* a, const T* b, i64 batch, i64 m, i64 n, i64 k,
+                 i64 flags) {
+  run(part, product<T>(c.p, a, b, nullptr, batch, m, n, k, flags, true, 0));
+}
+template <class T>
+Plan matmul_into_plan(InOut<T> c, const T* a, const T* b, i64 batch, i64 m, i64 n, i64 k,
+                      i64 flags) {
+  return plan(product<T>(c.p, a, b, nullptr, batch, m, n, k, flags, true, 0));
+}
+
+template <class T>
+void linear_act(Part part, T* y, const T* x, const T* w, const T* bias, i64 batch, i64 m, i64 n,
+                i64 k, i64 flags, i64 act) {
+  run(part, product<T>(y, x, w, bias, batch, m, n, k, flags, false, act));
+}
+template <class T>
+Plan linear_act_plan(T* y, const T* x, const T* w, const T* bias, i64 batch, i64 m, i64 n, i64 k,
+                     i64 flags, i64 act) {
+  return plan(product<T>(y, x, w, bias, batch, m, n, k, flags, false, act));
+}
+
+#define INSTANTIATE(T)                                                                         \
+  template void matmul<T>(Part, T*, const T*, const T*, i64, i64, i64, i64, i64);              \
+  template Plan matmul_plan<T>(T*, const T*, const T*, i64, i64, i64, i64, i64);               \
+  template void matmul_into<T>(Part, InOut<T>, const T*, const T*, i64, i64, i64, i64, i64);   \
+  template Plan matmul_into_plan<T>(InOut<T>, const T*, const T*, i64, i64, i64, i64, i64);    \
+  template void linear_act<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, \
+                              i64);                                                            \
+  template Plan linear_act_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+}  // namespace lat::kernels::LAT_ISA

@@ -1,0 +1,111 @@
+// Optimisers, whole vectors at a time.
+#include "kernels/optim/optim.h"
+
+#include "kernels/common/map.h"
+#include "kernels/optim/adam_step.h"
+
+namespace lat::kernels::LAT_ISA {
+namespace {
+
+template <class T>
+LAT_INLINE void clear(Range r, T* g) {
+  map<T>(r, [&](auto in, i64 i) LAT_FLAT { in.store(g + i, Vec<T>{}); });
+}
+
+}  // namespace
+
+template <class T>
+void all_finite(Part part, InOut<i32> ok, const T* g, i64 n) {
+  const Range r = cut(part, n);
+  Vec<T> sum{};  // x - x is 0 for a finite x, else NaN, and a NaN stays
+  map<T>(r, [&](auto in, i64 i) LAT_FLAT {
+    const Vec<T> x = in.load(g + i);
+    sum += x - x;
+  });
+  bool finite = true;
+  for (i64 l = 0; l < kWidth<Vec<T>>; ++l) finite = finite && sum[l] == 0;
+  if (!finite) __atomic_store_n(ok.p, 0, __ATOMIC_RELAXED);
+}
+
+template <class T>
+void join_shards(Part part, InOut<T> g, i64 planes, i64 n) {
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
+    for (i64 left = planes; left > 1; left = ceil_div(left, 2)) {
+      const i64 half = ceil_div(left, 2);
+      for (i64 s = 0; s + half < left; ++s) {
+        T* to = g.p + s * n + i;
+        T* from = g.p + (s + half) * n + i;
+        in.store(to, in.load(to) + in.load(from));
+        in.store(from, Vec<T>{});
+      }
+    }
+  });
+}
+
+template <class T>
+void adam_count(Part part, InOut<double> state, const i32* ok, double beta1, double beta2) {
+  if (part.index != 0 || *ok == 0) return;
+  state.p[0] += 1;
+  state.p[1] *= beta1;
+  state.p[2] *= beta2;
+}
+
+template <class T>
+void adam(Part part, InOut<T> theta, InOut<T> g, InOut<T> m, InOut<T> v, const T* lr,
+          const double* state, const i32* ok, i64 n, double lr_scale, double beta1, double beta2,
+          double eps, double decay) {
+  using V = Vec<T>;
+  const Range r = cut(part, n);
+  if (*ok == 0) return clear(r, g.p);
+  const AdamStep<V> step(lr[0], state, lr_scale, beta1, beta2, eps, decay);
+  map<T>(r, [&](auto in, i64 i) LAT_FLAT {
+    V t = in.load(theta.p + i), mean = in.load(m.p + i), square = in.load(v.p + i);
+    step(t, in.load(g.p + i), mean, square);
+    in.store(theta.p + i, t);
+    in.store(m.p + i, mean);
+    in.store(v.p + i, square);
+    in.store(g.p + i, V{});
+  });
+}
+
+template <class T>
+void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 n,
+         double lr_scale) {
+  const Range r = cut(part, n);
+  if (*ok == 0) return clear(r, g.p);
+  const Vec<T> minus_rate = splat<Vec<T>>(-T(double(lr[0]) * lr_scale));
+  map<T>(r, [&](auto in, i64 i) LAT_FLAT {
+    in.store(theta.p + i, fma(minus_rate, in.load(g.p + i), in.load(theta.p + i)));
+    in.store(g.p + i, Vec<T>{});
+  });
+}
+
+template <class T>
+void lerp_into(Part part, InOut<T> y, const T* x, const T* rate, const i32* ok, i64 n) {
+  if (*ok == 0) return;
+  const Vec<T> weight = splat<Vec<T>>(rate[0]);
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
+    const Vec<T> old = in.load(y.p + i);
+    in.store(y.p + i, fma(weight, in.load(x + i) - old, old));
+  });
+}
+
+template <class T>
+void assign(Part part, InOut<T> y, const T* x, const i32* ok, i64 n) {
+  if (*ok == 0) return;
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y.p + i, in.load(x + i)); });
+}
+
+#define LAT_INSTANTIATE(T)                                                                       \
+  template void all_finite(Part, InOut<i32>, const T*, i64);                                     \
+  template void join_shards(Part, InOut<T>, i64, i64);                                           \
+  template void adam_count<T>(Part, InOut<double>, const i32*, double, double);                  \
+  template void adam(Part, InOut<T>, InOut<T>, InOut<T>, InOut<T>, const T*, const double*,      \
+                     const i32*, i64, double, double, double, double, double);                   \
+  template void sgd(Part, InOut<T>, InOut<T>, const T*, const i32*, i64, double);                \
+  template void lerp_into(Part, InOut<T>, const T*, const T*, const i32*, i64);                  \
+  template void assign(Part, InOut<T>, const T*, const i32*, i64);
+LAT_INSTANTIATE(float)
+LAT_INSTANTIATE(double)
+
+}  // namespace lat::kernels::LAT_ISA

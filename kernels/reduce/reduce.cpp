@@ -1,0 +1,82 @@
+// Rows: 64 lanes in registers. Columns: a few vectors of neighbouring columns walk down the rows together, each column
+// keeping its own chain.
+#include "kernels/reduce/reduce.h"
+
+#include "kernels/common/reduce.h"
+
+namespace lat::kernels::LAT_ISA {
+namespace {
+
+// `vectors` vectors of columns from x on, `inner` elements from row to row, n rows; `in` reads and writes.
+template <bool into, i64 vectors, class T, class In>
+LAT_INLINE void sum_columns(In in, T* y, const T* x, i64 n, i64 inner) {
+  using V = Vec<T>;
+  constexpr i64 w = kWidth<V>;
+  V total[vectors];
+#pragma GCC unroll 8
+  for (i64 v = 0; v < vectors; ++v) total[v] = into ? in.load(y + v * w) : V{};
+  for (i64 chunk = 0; chunk < n; chunk += kChunk) {
+    V sum[vectors];
+#pragma GCC unroll 8
+    for (i64 v = 0; v < vectors; ++v) sum[v] = V{};
+    const i64 end = min_of(n, chunk + kChunk);
+    for (i64 k = chunk; k < end; ++k)
+#pragma GCC unroll 8
+      for (i64 v = 0; v < vectors; ++v) sum[v] += in.load(x + k * inner + v * w);
+#pragma GCC unroll 8
+    for (i64 v = 0; v < vectors; ++v)
+      total[v] = !into && chunk == 0 ? sum[v] : total[v] + sum[v];
+  }
+#pragma GCC unroll 8
+  for (i64 v = 0; v < vectors; ++v) in.store(y + v * w, total[v]);
+}
+
+template <bool into, class T>
+void column_sums(Part part, T* y, const T* x, i64 outer, i64 n, i64 inner) {
+  constexpr i64 w = kWidth<Vec<T>>, block = 64, wide = 4;
+  const i64 blocks = ceil_div(inner, block);
+  for (i64 u = part.begin(outer * blocks); u < part.end(outer * blocks); ++u) {
+    const i64 o = u / blocks, first = u % blocks * block;
+    const i64 end = min_of(inner, first + block);
+    T* to = y + o * inner;
+    const T* from = x + o * n * inner;
+    i64 i = first;
+    for (; i + wide * w <= end; i += wide * w)
+      sum_columns<into, wide>(Whole<T>{}, to + i, from + i, n, inner);
+    for (; i + w <= end; i += w) sum_columns<into, 1>(Whole<T>{}, to + i, from + i, n, inner);
+    if (i < end) sum_columns<into, 1>(Few<T>{end - i}, to + i, from + i, n, inner);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void row_sum(Part part, T* y, const T* x, i64 rows, i64 cols, double scale) {
+  for (i64 r = part.begin(rows); r < part.end(rows); ++r)
+    y[r] = T(scale) * row_total(x + r * cols, cols);
+}
+
+template <class T>
+void row_max(Part part, T* y, const T* x, i64 rows, i64 cols) {
+  for (i64 r = part.begin(rows); r < part.end(rows); ++r) y[r] = row_most(x + r * cols, cols);
+}
+
+template <class T>
+void col_sum(Part part, T* y, const T* x, i64 outer, i64 n, i64 inner) {
+  column_sums<false>(part, y, x, outer, n, inner);
+}
+
+template <class T>
+void col_sum_into(Part part, InOut<T> y, const T* x, i64 outer, i64 n, i64 inner) {
+  column_sums<true>(part, y.p, x, outer, n, inner);
+}
+
+#define LAT_INSTANTIATE(T)                                     \
+  template void row_sum(Part, T*, const T*, i64, i64, double); \
+  template void row_max(Part, T*, const T*, i64, i64);         \
+  template void col_sum(Part, T*, const T*, i64, i64, i64);    \
+  template void col_sum_into(Part, InOut<T>, const T*, i64, i64, i64);
+LAT_INSTANTIATE(float)
+LAT_INSTANTIATE(double)
+
+}  // namespace lat::kernels::LAT_ISA

@@ -1,0 +1,242 @@
+#pragma once
+// A kernel call described once, run on any instruction set, in any number of parts, in float or double; and the check
+// that all of them agree with the specification.
+//
+// Values travel as doubles: every float, i32 and u8, and the small u64 of a clock, fit exactly. Outputs start as NaN,
+// and every buffer lies between guard bands that must survive.
+#include <doctest/doctest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "kernels/table.h"
+
+namespace lat::test {
+
+using namespace lat::kernels;
+using Values = std::vector<double>;
+
+constexpr int kFloat = 0, kDouble = 1;
+
+inline std::vector<Isa> fast_isas() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::v2, Isa::v3, Isa::v4, Isa::neon})
+    if (has_isa(isa)) isas.push_back(isa);
+  return isas;
+}
+
+class Call {
+ public:
+  explicit Call(std::string name) : name_(std::move(name)) {}
+
+  // Arguments in order. The working type, unless another is named.
+  Call& in(Values v) { return add({'T', 'r', std::move(v), {}}); }
+  Call& out(i64 n) { return add({'T', 'w', Values(size_t(n), NAN), {}}); }
+  Call& inout(Values v) { return add({'T', 'a', std::move(v), {}}); }
+  Call& in_i32(Values v) { return add({'i', 'r', std::move(v), {}}); }
+  Call& out_i32(i64 n) { return add({'i', 'w', Values(size_t(n), -77), {}}); }
+  Call& inout_i32(Values v) { return add({'i', 'a', std::move(v), {}}); }
+  Call& in_u8(Values v) { return add({'b', 'r', std::move(v), {}}); }
+  Call& in_u64(Values v) { return add({'u', 'r', std::move(v), {}}); }
+  Call& inout_u64(Values v) { return add({'u', 'a', std::move(v), {}}); }
+  Call& in_double(Values v) { return add({'d', 'r', std::move(v), {}}); }
+  Call& inout_double(Values v) { return add({'d', 'a', std::move(v), {}}); }
+  Call& null(char role) { return add({'0', role, {}, {}}); }
+  Call& integer(i64 i) {
+    Arg a{};
+    a.i = i;
+    return add({'-', 'i', {}, a});
+  }
+  Call& real(double r) {
+    Arg a{};
+    a.r = r;
+    return add({'-', 'd', {}, a});
+  }
+  Call& integers(std::vector<i64> list) {
+    for (const i64 i : list) integer(i);
+    return *this;
+  }
+
+  // The written buffers after the call; parts = 0: as planned. Parts run last to first.
+  std::vector<Values> run(Isa isa, int dtype, i64 parts = 0) const {
+    const i32 row = find_kernel(name_.c_str());
+    REQUIRE_MESSAGE(row >= 0, name_);
+    const Kernel& kernel = table(isa)[row];
+    REQUIRE_MESSAGE(std::string(kernel.roles) == roles(), name_);
+    std::vector<std::vector<unsigned char>> memory;
+    std::vector<Arg> args;
+    for (const Parameter& p : parameters_) {
+      memory.push_back(pack(p, dtype));
+      Arg a = p.scalar;
+      if (p.type == '0') a.p = nullptr;
+      if (p.type != '-' && p.type != '0') a.p = memory.back().data() + kGuard * size_of(p, dtype);
+      args.push_back(a);
+    }
+    const Plan plan = kernel.plan[dtype](args.data());
+    REQUIRE(plan.parts >= 1);
+    REQUIRE(plan.parts <= 64);
+    REQUIRE(plan.workspace == 0);
+    const i64 count = parts > 0 ? parts : plan.parts;
+    for (i64 k = count - 1; k >= 0; --k) kernel.run[dtype](args.data(), {k, count, nullptr});
+
+    std::vector<Values> written;
+    for (size_t k = 0; k < parameters_.size(); ++k) {
+      const Parameter& p = parameters_[k];
+      if (p.type == '-' || p.type == '0') continue;
+      const size_t edge = kGuard * size_of(p, dtype), n = memory[k].size();
+      const std::vector<unsigned char> before = pack(p, dtype);
+      REQUIRE_MESSAGE(std::memcmp(memory[k].data(), before.data(), edge) == 0, name_);
+      REQUIRE_MESSAGE(std::memcmp(memory[k].data() + n - edge, &before[n - edge], edge) == 0, name_);
+      if (p.role == 'r')
+        REQUIRE_MESSAGE(memory[k] == before, name_);
+      else
+        written.push_back(unpack(p, dtype, memory[k]));
+    }
+    return written;
+  }
+
+  // Float: the specification's bits from every instruction set and part count, NaN for NaN. Double: nearly the same.
+  void check_everywhere() const {
+    for (const int dtype : {kFloat, kDouble}) {
+      const std::vector<Values> want = run(Isa::spec, dtype);
+      for (const Isa isa : fast_isas())
+        for (const i64 parts : {0, 1, 2, 3, 7}) {
+          const std::vector<Values> got = run(isa, dtype, parts);
+          for (size_t b = 0; b < want.size(); ++b)
+            for (size_t i = 0; i < want[b].size(); ++i)
+              if (!agree(want[b][i], got[b][i], dtype)) {
+                CAPTURE(name_);
+                CAPTURE(isa_name(isa));
+                CAPTURE(parts);
+                CAPTURE(dtype);
+                CAPTURE(b);
+                CAPTURE(i);
+                CAPTURE(want[b].size());
+                REQUIRE(want[b][i] == got[b][i]);
+              }
+        }
+    }
+  }
+
+ private:
+  struct Parameter {
+    char type;  // T working type, i i32, b u8, u u64, d double, 0 null pointer, - a number
+    char role;
+    Values values;
+    Arg scalar;
+  };
+  static constexpr size_t kGuard = 67;  // elements; odd, so that vectors are not aligned
+
+  Call& add(Parameter p) {
+    parameters_.push_back(std::move(p));
+    return *this;
+  }
+  std::string roles() const {
+    std::string s;
+    for (const Parameter& p : parameters_) s += p.role;
+    return s;
+  }
+  static size_t size_of(const Parameter& p, int dtype) {
+    switch (p.type) {
+      case 'b':
+        return 1;
+      case 'i':
+        return 4;
+      case 'T':
+        return dtype == kFloat ? 4 : 8;
+      default:
+        return 8;
+    }
+  }
+  template <class E>
+  static void put(unsigned char* at, double value) {
+    const E e = E(value);
+    std::memcpy(at, &e, sizeof(e));
+  }
+  template <class E>
+  static double get(const unsigned char* at) {
+    E e;
+    std::memcpy(&e, at, sizeof(e));
+    return double(e);
+  }
+  static std::vector<unsigned char> pack(const Parameter& p, int dtype) {
+    const size_t size = size_of(p, dtype);
+    std::vector<unsigned char> m((p.values.size() + 2 * kGuard) * size, 0xA5);
+    for (size_t i = 0; i < p.values.size(); ++i) {
+      unsigned char* at = m.data() + (kGuard + i) * size;
+      const double value = p.values[i];
+      if (p.type == 'b') put<u8>(at, value);
+      if (p.type == 'i') put<i32>(at, value);
+      if (p.type == 'u') put<u64>(at, value);
+      if (p.type == 'd' || (p.type == 'T' && dtype == kDouble)) put<double>(at, value);
+      if (p.type == 'T' && dtype == kFloat) put<float>(at, value);
+    }
+    return m;
+  }
+  static Values unpack(const Parameter& p, int dtype, const std::vector<unsigned char>& m) {
+    const size_t size = size_of(p, dtype);
+    Values v(p.values.size());
+    for (size_t i = 0; i < v.size(); ++i) {
+      const unsigned char* at = m.data() + (kGuard + i) * size;
+      if (p.type == 'i') v[i] = get<i32>(at);
+      if (p.type == 'u') v[i] = get<u64>(at);
+      if (p.type == 'd' || (p.type == 'T' && dtype == kDouble)) v[i] = get<double>(at);
+      if (p.type == 'T' && dtype == kFloat) v[i] = get<float>(at);
+    }
+    return v;
+  }
+  static bool agree(double a, double b, int dtype) {
+    if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+    if (dtype == kFloat) return std::bit_cast<u64>(a) == std::bit_cast<u64>(b);
+    return a == b || std::fabs(a - b) <= 1e-12 * std::fabs(a);
+  }
+
+  std::string name_;
+  std::vector<Parameter> parameters_;
+};
+
+// ---- numbers -------------------------------------------------------------------------------------------------------
+
+// SplitMix64 (Steele, Lea, Flood 2014): not the generator under test.
+struct Rng {
+  u64 state;
+  u64 next() {
+    u64 z = state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+  }
+  double uniform(double lo, double hi) { return lo + (hi - lo) * double(next() >> 11) * 0x1p-53; }
+};
+
+// Floats between lo and hi.
+inline Values numbers(i64 n, double lo = -3, double hi = 3, u64 seed = 1) {
+  Rng rng{seed};
+  Values v(static_cast<size_t>(n));
+  for (double& x : v) x = double(float(rng.uniform(lo, hi)));
+  return v;
+}
+
+// The same with a special value in about one place of five.
+inline Values wild(i64 n, u64 seed = 1) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double special[] = {0.0,       -0.0,       infinity,   -infinity,      NAN,       0x1p-149, -0x1p-149,
+                            0x1p-127,  -0x1.8p-130, 0x1p-126,  0x1.fffffep127, -0x1p127,  1,        -1,
+                            88.8,      -88.8,      -103.5,     16777217,       -0x1p-24,  0x1p-24,  1e-3};
+  constexpr u64 count = sizeof(special) / sizeof(special[0]);
+  Values v = numbers(n, -6, 6, seed);
+  Rng rng{seed ^ 0x5eed};
+  for (double& x : v)
+    if (rng.next() % 5 == 0) x = double(float(special[rng.next() % count]));
+  return v;
+}
+
+constexpr i64 kSizes[] = {0,  1,  2,  15,  16,  17,   31,   33,  63,
+                          64, 65, 127, 1000, 4095, 4097, 10007};
+
+}  // namespace lat::test
