@@ -39,9 +39,16 @@ u64 StepBase::tick() const {
   return tick;
 }
 
-const Program& StepBase::program() const {
+size_t StepBase::last_recording() const {
   LAT_CHECK(last_ < recordings_.size(), Code::state, name_, "has not been called yet");
-  return recordings_[last_]->program;
+  return last_;
+}
+
+const Program& StepBase::program() const { return recordings_[last_recording()]->program; }
+
+std::span<const Buffer> StepBase::arguments() const {
+  LAT_CHECK(last_ < recordings_.size(), Code::state, name_, "has not been called yet");
+  return recordings_[last_]->slots;
 }
 
 const Tensor& StepBase::tapped(const std::string& name) const {

@@ -36,6 +36,9 @@ class StepBase {
   const Tensor& tapped(const std::string& name) const;
   // The recording of the last call: empty under --eager.
   const Program& program() const;
+  // The slots that the last call's arguments were copied into, in order; its random stream's (tick, row), u8 (16).
+  std::span<const Buffer> arguments() const;
+  const Tensor& clock() const { return clock_; }
   // The same call once more, op by op: the name of the first op whose result is not finite; "" when all are.
   std::string first_not_finite();
   u64 calls() const { return calls_; }
@@ -59,6 +62,7 @@ class StepBase {
   // Returns the index of the recording that ran.
   size_t run(Key key, std::span<const Tensor> args);
   bool nested() const { return ctx_.step != nullptr; }
+  size_t last_recording() const;
 
  private:
   friend void tap(const std::string& name, const Tensor& t);
@@ -136,6 +140,9 @@ class Step : public StepBase {
       return static_cast<const R&>(results_[run(key, list)]);
     }
   }
+
+  // The result of the last call.
+  const auto& last() const { return results_[last_recording()]; }
 
  private:
   struct None {};

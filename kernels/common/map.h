@@ -20,6 +20,15 @@ LAT_INLINE Range cut(Part part, i64 n, i64 unit = 64) {
   return {min_of(n, part.begin(units) * unit), min_of(n, part.end(units) * unit)};
 }
 
+// s in every lane, for data: it keeps the sign of -0, which splat (0 + s) drops.
+template <class V>
+LAT_INLINE V broadcast(Elem<V> s) {
+  if constexpr (kWidth<V> == 1)
+    return s;
+  else
+    return s - V{};
+}
+
 // 0, 1, 2, ... in the lanes of V, whose elements are E.
 template <class V, class E = Elem<V>>
 LAT_INLINE V lane_numbers() {

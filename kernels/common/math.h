@@ -267,13 +267,13 @@ LAT_INLINE V tanh(V x) {
     return each_lane(x, [](double s) { return __builtin_tanh(s); });
   } else {
     const V a = abs(x), one = splat<V>(1), ten = splat<V>(10);
-    const V s = x * x;
+    const V s = a * a;
     const V q = polynomial(s, -0x1.55554ap-2f, 0x1.110dp-3f, -0x1.b92358p-5f, 0x1.5918a4p-6f,
                            -0x1.9a79bap-8f);
-    const V near = fma(x * s, q, x);           // |x| < 0.55
+    const V near = fma(a * s, q, a);           // |x| < 0.55
     const V b = a > ten ? ten : a;             // tanh(10) rounds to 1
     const V far = one - splat<V>(2) / (exp_bounded(b + b) + one);
-    return a < splat<V>(0.55f) ? near : copysign(far, x);
+    return copysign(a < splat<V>(0.55f) ? near : far, x);  // the sign: for -0
   }
 }
 
@@ -323,12 +323,13 @@ struct SinCos {
 template <class V>
 LAT_INLINE SinCos<V> sin_cos_turn(Bare<V> u) {
   const Bare<V> quadrant = (u + 0x20000000u) >> 30;
-  const V x = to_real<V>(bits<Int<V>>(u - (quadrant << 30))) * splat<V>(0x1.921fb6p-30f);
-  const V s = x * x;
-  const V p = polynomial(s, -0x1.555546p-3f, 0x1.110778p-7f, -0x1.9954p-13f);
-  const V q = polynomial(s, 0x1.55554ap-5f, -0x1.6c0c3p-10f, 0x1.99ebacp-16f);
-  const V sine = fma(x * s, p, x);
-  const V cosine = fma(s, fma(s, q, splat<V>(-0.5f)), splat<V>(1));
+  // t turns, |t| <= 1/8; 2 pi in two parts, so that only t itself and the results are rounded.
+  const V t = to_real<V>(bits<Int<V>>(u - (quadrant << 30))) * splat<V>(0x1p-32f);
+  const V s = t * t;
+  const V p = polynomial(s, -0x1.777a5cp-23f, -0x1.4abbbep5f, 0x1.465fc4p6f, -0x1.2dbd8cp6f);
+  const V q = polynomial(s, -0x1.3bd3ccp4f, 0x1.03c1b6p6f, -0x1.55b684p6f, 0x1.d61e2cp5f);
+  const V sine = fma(t, splat<V>(0x1.921fb6p2f), t * p);
+  const V cosine = fma(s, q, splat<V>(1));
   const auto odd = (quadrant & 1u) != 0u;
   const V a = odd ? cosine : sine;
   const V b = odd ? sine : cosine;

@@ -85,6 +85,16 @@ void tile(T* acc, const T* a, i64 lda, const T* b, i64 ldb, i64 k, i64 cols) {
   for (i64 i = 0; i < M; ++i)
 #pragma GCC unroll 16
     for (i64 v = 0; v < N; ++v) sum[i][v] = V{};
+  // Four rows of A share a pointer; the compiler must not trade these few registers for one offset per row.
+  constexpr i64 groups = kByColumns ? 1 : (M + 3) / 4;
+  const T* a_group[groups];
+#pragma GCC unroll 16
+  for (i64 i = 0; i < groups; ++i) {
+    a_group[i] = a + 4 * i * lda;
+    asm("" : "+r"(a_group[i]));
+  }
+  i64 lda_3 = 3 * lda;
+  asm("" : "+r"(lda_3));
   for (i64 l = 0; l < k; ++l) {
     V b_l[N];
 #pragma GCC unroll 16
@@ -92,11 +102,13 @@ void tile(T* acc, const T* a, i64 lda, const T* b, i64 ldb, i64 k, i64 cols) {
     b_l[N - 1] = tail.load(b + (N - 1) * w);
 #pragma GCC unroll 16
     for (i64 i = 0; i < M; ++i) {
-      const V a_il = broadcast<V>(kByColumns ? a[i] : a[i * lda]);
+      const T* const group = a_group[kByColumns ? 0 : i / 4];
+      const V a_il = broadcast<V>(kByColumns ? group[i] : group[i % 4 == 3 ? lda_3 : i % 4 * lda]);
 #pragma GCC unroll 16
       for (i64 v = 0; v < N; ++v) sum[i][v] = fma(a_il, b_l[v], sum[i][v]);
     }
-    a += kByColumns ? lda : 1;
+#pragma GCC unroll 16
+    for (i64 i = 0; i < groups; ++i) a_group[i] += kByColumns ? lda : 1;
     b += ldb;
   }
 #pragma GCC unroll 16

@@ -36,7 +36,7 @@ struct Pixels {
 };
 
 // Rows [row0,row1) of: out = act(patches filter + bias), with `n` channels out. pack(dst, ldd, k, depth, j, cols) brings
-// rows k... and columns j... of the filter to dst; without packing it is read at filter[k * n + j].
+// rows k... and columns j... of the filter to dst; when filter is given it is read at filter[k * n + j] instead.
 template <class T, class Pack>
 void patches_times_filter(const Patches<T>& x, i64 row0, i64 row1, const T* filter, i64 n,
                           const Pixels<T>& out, const T* bias, i64 act, T* workspace, Pack&& pack) {
@@ -98,6 +98,12 @@ i64 patch_workspace(i64 k, i64 n, bool packed) {
 
 // ---- forward -------------------------------------------------------------------------------------------------------
 
+// A filter of one panel is read in place.
+template <class T>
+bool packs_filter(i64 K) {
+  return K > kTileCols<T>;
+}
+
 }  // namespace
 
 template <class T>
@@ -105,16 +111,18 @@ void conv2d(Part part, T* y, const T* x, const T* f, const T* bias, i64 B, i64 H
             i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
   const Patches<T> patches{x, B, H, W, C, R, S, P, Q, stride, pad, pad};
   const i64 n = patches.rows();
-  patches_times_filter(patches, part.begin(n), part.end(n), f, K, Pixels<T>{y, P * Q * K, Q * K, K},
-                       bias, act, static_cast<T*>(part.workspace),
-                       [](T*, i64, i64, i64, i64, i64) {});
+  patches_times_filter(patches, part.begin(n), part.end(n), packs_filter<T>(K) ? nullptr : f, K,
+                       Pixels<T>{y, P * Q * K, Q * K, K}, bias, act, static_cast<T*>(part.workspace),
+                       [&](T* dst, i64 ldd, i64 k, i64 depth, i64 j, i64 cols) {
+                         copy_panel(dst, ldd, f + k * K + j, K, depth, cols);
+                       });
 }
 
 template <class T>
 Plan conv2d_plan(T*, const T*, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i64 R, i64 S,
                  i64 P, i64 Q, i64, i64, i64) {
-  Plan plan = share(B * P * Q * K * (R * S * C + 8), kGrain);
-  plan.workspace = patch_workspace<T>(R * S * C, K, false);
+  Plan plan = share(B * P * Q * K * (R * S * C + 8), kGrain, B * P * Q / (8 * kTileRows));
+  plan.workspace = patch_workspace<T>(R * S * C, K, packs_filter<T>(K));
   return plan;
 }
 
@@ -169,7 +177,9 @@ void conv2d_data(Part part, T* dx, const T* dy, const T* f, const T* bias, i64 B
 template <class T>
 Plan conv2d_data_plan(T*, const T*, const T*, const T*, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
                       i64 S, i64, i64, i64 stride, i64, i64) {
-  Plan plan = share(B * H * W * C * (R * S * K / (stride * stride) + 8), kGrain);
+  const i64 pixels = B * ceil_div(H, stride) * ceil_div(W, stride);  // of a class
+  Plan plan = share(B * H * W * C * (R * S * K / (stride * stride) + 8), kGrain,
+                    pixels / (16 * kTileRows));
   plan.workspace = patch_workspace<T>(ceil_div(R, stride) * ceil_div(S, stride) * K, C, true);
   return plan;
 }
@@ -178,7 +188,9 @@ Plan conv2d_data_plan(T*, const T*, const T*, const T*, i64 B, i64 H, i64 W, i64
 
 namespace {
 
-constexpr i64 kStrip = 8 * kTileRows;  // columns of the patch matrix that wait gathered
+constexpr i64 kStrip = 128;  // columns of the patch matrix that wait gathered
+template <class T>
+constexpr i64 kStripe = 8 * kTileCols<T>;  // columns of dy that wait packed
 
 // df is cut into a grid: rows are (r,s,c), columns k.
 struct FilterGrid {
@@ -187,8 +199,8 @@ struct FilterGrid {
 template <class T>
 FilterGrid filter_grid(i64 m, i64 n, i64 k) {
   const i64 wanted = max_of(1, min_of(64, m * n * k / kGrain));
-  const i64 rows = max_of(1, min_of(wanted, ceil_div(m, kTileRows)));
-  const i64 cols = max_of(1, min_of(wanted / rows, ceil_div(n, 4 * kTileCols<T>)));
+  const i64 rows = max_of(1, min_of(wanted, m / (kStrip - 32)));
+  const i64 cols = max_of(1, min_of(wanted / rows, n / (2 * kTileCols<T>)));
   return {rows, cols};
 }
 
@@ -197,43 +209,53 @@ void filter_gradient(Part part, T* df, const Patches<T>& x, const T* dy, i64 K, 
   constexpr i64 panel = kTileCols<T>;
   const i64 m = x.cols(), k = x.rows();
   if (m == 0 || K == 0 || (into && k == 0)) return;
+  const i64 lda = row_stride(min_of(m, kStrip));
   T* const a = static_cast<T*>(part.workspace);
+  T* const b = a + round_up(min_of(k, kChunk) * lda, 16);
   alignas(64) T acc[kTileSize<T>];
   const FilterGrid cut = filter_grid<T>(m, K, k);
   const i64 panels = ceil_div(K, panel);
+  const bool pack = K > panel;
   for (i64 u = part.begin(cut.rows * cut.cols); u < part.end(cut.rows * cut.cols); ++u) {
     const i64 row = u / cut.cols, col = u % cut.cols;
     const i64 i1 = m * (row + 1) / cut.rows;
-    const i64 j0 = panels * col / cut.cols * panel;
     const i64 j1 = min_of(K, panels * (col + 1) / cut.cols * panel);
-    for (i64 i0 = m * row / cut.rows; i0 < i1; i0 += kStrip) {
-      const i64 strip = min_of(kStrip, i1 - i0), lda = row_stride(strip);
-      i64 k0 = 0;
-      do {
-        const i64 depth = min_of(kChunk, k - k0);
-        const Finish<T> how{into || k0 > 0, false, nullptr, 0};
-        gather(a, lda, x, k0, depth, i0, strip);
-        const i64 tiles = ceil_div(strip, kTileRows);
-        for (i64 t = 0; t < tiles; ++t) {
-          const i64 i = strip * t / tiles, rows = strip * (t + 1) / tiles - i;
-          for (i64 j = j0; j < j1; j += panel) {
-            const i64 cols = min_of(panel, j1 - j);
-            run_tile(acc, a + i, lda, true, dy + k0 * K + j, K, depth, rows, cols);
-            finish_tile(acc, rows, cols, how, [&](i64 l) { return df + (i0 + i + l) * K + j; });
+    for (i64 j0 = panels * col / cut.cols * panel; j0 < j1; j0 += kStripe<T>)
+      for (i64 i0 = m * row / cut.rows; i0 < i1; i0 += kStrip) {
+        const i64 strip = min_of(kStrip, i1 - i0), stripe = min_of(kStripe<T>, j1 - j0);
+        i64 k0 = 0;
+        do {
+          const i64 depth = min_of(kChunk, k - k0);
+          const Finish<T> how{into || k0 > 0, false, nullptr, 0};
+          gather(a, lda, x, k0, depth, i0, strip);
+          if (pack)
+            for (i64 j = 0; j < stripe; j += panel)
+              copy_panel(b + j * depth, panel, dy + k0 * K + j0 + j, K, depth,
+                         min_of(panel, stripe - j));
+          const i64 tiles = ceil_div(strip, kTileRows);
+          for (i64 t = 0; t < tiles; ++t) {
+            const i64 i = strip * t / tiles, rows = strip * (t + 1) / tiles - i;
+            for (i64 j = 0; j < stripe; j += panel) {
+              const i64 cols = min_of(panel, stripe - j);
+              run_tile(acc, a + i, lda, true, pack ? b + j * depth : dy + k0 * K + j0 + j,
+                       pack ? panel : K, depth, rows, cols);
+              finish_tile(acc, rows, cols, how,
+                          [&](i64 l) { return df + (i0 + i + l) * K + j0 + j; });
+            }
           }
-        }
-        k0 += depth;
-      } while (k0 < k);
-    }
+          k0 += depth;
+        } while (k0 < k);
+      }
   }
 }
 
 template <class T>
 Plan filter_plan(i64 m, i64 n, i64 k) {
   const FilterGrid cut = filter_grid<T>(m, n, k);
-  const i64 elements = min_of(k, kChunk) * row_stride(min_of(m, kStrip));
-  const i64 slack = min_of(k, kChunk) * 16;  // a strip's row_stride may exceed that of the longest strip
-  return {cut.rows * cut.cols, round_up((elements + slack) * i64(sizeof(T)), 64)};
+  const i64 depth = min_of(k, kChunk);
+  i64 elements = round_up(depth * row_stride(min_of(m, kStrip)), 16);
+  if (n > kTileCols<T>) elements += depth * round_up(min_of(n, kStripe<T>), kTileCols<T>);
+  return {cut.rows * cut.cols, round_up(elements * i64(sizeof(T)), 64)};
 }
 
 }  // namespace

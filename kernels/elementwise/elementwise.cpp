@@ -10,7 +10,7 @@ namespace {
 
 template <class Fn, class T>
 LAT_INLINE void map_f(Part part, T* y, const T* x, i64 n, double p, double q) {
-  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
+  const Vec<T> vp = broadcast<Vec<T>>(T(p)), vq = broadcast<Vec<T>>(T(q));
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
     in.store(y + i, Fn::f(in.load(x + i), vp, vq));
   });
@@ -19,7 +19,7 @@ LAT_INLINE void map_f(Part part, T* y, const T* x, i64 n, double p, double q) {
 template <class Fn, class T>
 LAT_INLINE void map_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,
                        double q) {
-  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
+  const Vec<T> vp = broadcast<Vec<T>>(T(p)), vq = broadcast<Vec<T>>(T(q));
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
     in.store(dx + i, in.load(dy + i) * Fn::d1(in.load(x + i), in.load(y + i), vp, vq));
   });
@@ -28,7 +28,7 @@ LAT_INLINE void map_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i6
 template <class Fn, class T>
 LAT_INLINE void map_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,
                        double p, double q) {
-  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
+  const Vec<T> vp = broadcast<Vec<T>>(T(p)), vq = broadcast<Vec<T>>(T(q));
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
     const Vec<T> f2 = Fn::d2(in.load(x + i), in.load(y + i), vp, vq);
     in.store(g + i, in.load(u + i) * in.load(dy + i) * f2);
@@ -94,7 +94,7 @@ LAT_INLINE void for_runs(const Axes& x, Range r, Run&& run) {
 template <i64 stride, class T, class In>
 LAT_INLINE Vec<T> load_run(In in, const T* p, i64 i) {
   if constexpr (stride == 0)
-    return splat<Vec<T>>(*p);
+    return broadcast<Vec<T>>(*p);
   else
     return in.load(p + i);
 }
@@ -184,7 +184,7 @@ void expand(Part part, T* y, const T* x, i64 d0, i64 d1, i64 d2, i64 d3, i64 x0,
     if (stride == 1)
       map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, in.load(x + from + i)); });
     else if (stride == 0)
-      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, splat<Vec<T>>(x[from])); });
+      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, broadcast<Vec<T>>(x[from])); });
     else
       for (i64 i = 0; i < n; ++i) to[i] = x[from + i * stride];
   });
@@ -192,7 +192,7 @@ void expand(Part part, T* y, const T* x, i64 d0, i64 d1, i64 d2, i64 d3, i64 x0,
 
 template <class T>
 void fill(Part part, T* y, i64 n, double value) {
-  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y + i, splat<Vec<T>>(T(value))); });
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y + i, broadcast<Vec<T>>(T(value))); });
 }
 
 template <class T>
@@ -210,7 +210,12 @@ template <class T>
 void copy_rows(Part part, InOut<T> y, const T* x, i64 rows, i64 cols, i64 y_stride, i64 x_stride) {
   const Axes axes = join_axes({1, 1, rows, cols}, {0, 0, y_stride, 1}, {0, 0, x_stride, 1});
   for_runs(axes, cut(part, axes.size), [&](i64, i64 to, i64 from, i64 n) LAT_FLAT {
-    map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(y.p + to + i, in.load(x + from + i)); });
+    if (axes.a[3] == 1 && axes.b[3] == 1)
+      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT {
+        in.store(y.p + to + i, in.load(x + from + i));
+      });
+    else  // one column
+      for (i64 i = 0; i < n; ++i) y.p[to + i * axes.a[3]] = x[from + i * axes.b[3]];
   });
 }
 

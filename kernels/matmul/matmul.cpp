@@ -77,14 +77,19 @@ bool packs_b(const Product<T>& x, i64 rows) {
   return !x.b.by_k || (rows > 2 * kTileRows && x.k >= 64 && x.n > kTileCols<T>);
 }
 
-// A is brought to the order of k where enough panels of columns read it again.
+// A tile of A is copied where enough panels of columns read it again: the rows of a transposed A would touch a new page
+// for every k, and rows whose distance is near a power of two would share a few sets of the cache.
 template <class T>
 bool packs_a(const Product<T>& x, i64 rows, i64 cols) {
-  return rows > 3 && cols > (x.a.by_k ? 1 : 5) * kTileCols<T>;
+  const bool clash = x.a.ld * i64(sizeof(T)) % 1024 == 0 && x.k >= 256;
+  return rows > 3 && cols > (x.a.by_k || clash ? 1 : 7) * kTileCols<T>;
 }
 
+constexpr i64 kRowStride = kChunk + 16;  // of copied rows of A
 template <class T>
-constexpr i64 kPackedRows = ceil_div(kTileRows, kWidth<Vec<T>>) * kWidth<Vec<T>>;
+constexpr i64 kColumnStride = ceil_div(kTileRows, kWidth<Vec<T>>) * kWidth<Vec<T>>;
+template <class T>
+constexpr i64 kTileOfA = max_of(kTileRows * kRowStride, kColumnStride<T>* kChunk);
 
 template <class T>
 Plan plan(const Product<T>& x) {
@@ -92,7 +97,7 @@ Plan plan(const Product<T>& x) {
   Plan p = share(work, 1 << 18, min_of(64, grid(x).count()));
   const i64 depth = min_of(x.k, kChunk);
   const i64 width = tile_cols<T>(1) + min_of(x.n, kBlockCols);
-  p.workspace = kPackedRows<T> * depth;
+  p.workspace = packs_a(x, x.m, x.n) ? kTileOfA<T> : 0;
   if (packs_b(x, x.m)) p.workspace += depth * width;
   p.workspace = ceil_div(p.workspace * i64(sizeof(T)), 64) * 64;
   return p;
@@ -120,7 +125,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
   const i64 stripe = panel * max_of(1, kBlockCols / panel);
   const bool pack_a = packs_a(x, i1 - i0, j1 - j0), pack_b = packs_b(x, i1 - i0);
   T* const a_pack = static_cast<T*>(workspace);
-  T* const b_pack = a_pack + kPackedRows<T> * min_of(x.k, kChunk);
+  T* const b_pack = a_pack + (packs_a(x, x.m, x.n) ? kTileOfA<T> : 0);
   Operand<T> a = x.a, b = x.b;
   a.p += g * a.step, b.p += g * b.step;
   T* const c = x.c + g * x.m * x.n;
@@ -146,18 +151,16 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
         const i64 i = i0 + (i1 - i0) * t / tiles;
         const i64 rows = i0 + (i1 - i0) * (t + 1) / tiles - i;
         const T* a_tile = a.at(i, k0);
+        i64 lda = a.ld;
         if (pack_a) {
-          if (a.by_k)
-            copy_panel(a_pack, kPackedRows<T>, a_tile, a.ld, depth, rows);
-          else
-            transpose(a_pack, kPackedRows<T>, a_tile, a.ld, rows, depth);
+          lda = a.by_k ? kColumnStride<T> : kRowStride;
+          copy_panel(a_pack, lda, a_tile, a.ld, a.by_k ? depth : rows, a.by_k ? rows : depth);
           a_tile = a_pack;
         }
         for (i64 j = s0; j < s1; j += panel) {
           const i64 cols = min_of(panel, s1 - j);
-          run_tile(acc, a_tile, pack_a ? kPackedRows<T> : a.ld, pack_a || a.by_k,
-                   pack_b ? b_pack + (j - s0) * depth : b.at(j, k0), pack_b ? panel : b.ld, depth,
-                   rows, cols);
+          run_tile(acc, a_tile, lda, a.by_k, pack_b ? b_pack + (j - s0) * depth : b.at(j, k0),
+                   pack_b ? panel : b.ld, depth, rows, cols);
           if (x.swapped) {
             if (bias) how.bias = bias + i;
             finish_swapped(acc, ceil_div(cols, w) * w, rows, cols, how, c + j * x.m + i, x.m);

@@ -1,5 +1,6 @@
 #pragma once
 // The numbers of one Adam step, and what it does to one element: shared by the specification and the fast kernel.
+#include "kernels/common/map.h"
 #include "kernels/common/math.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -13,15 +14,15 @@ struct AdamStep {
   template <class T>
   AdamStep(T lr, const double* state, double lr_scale, double b1, double b2, double epsilon,
            double decay)
-      : beta1(splat<V>(T(b1))),
-        beta2(splat<V>(T(b2))),
-        rest1(splat<V>(T(1 - b1))),
-        rest2(splat<V>(T(1 - b2))),
-        c1(splat<V>(T(1 / (1 - state[1])))),
-        c2(splat<V>(T(1 / (1 - state[2])))),
-        eps(splat<V>(T(epsilon))),
-        minus_rate(splat<V>(-T(double(lr) * lr_scale))),
-        minus_shrink(splat<V>(-T(double(lr) * lr_scale * decay))) {}
+      : beta1(broadcast<V>(T(b1))),
+        beta2(broadcast<V>(T(b2))),
+        rest1(broadcast<V>(T(1 - b1))),
+        rest2(broadcast<V>(T(1 - b2))),
+        c1(broadcast<V>(T(1 / (1 - state[1])))),
+        c2(broadcast<V>(T(1 / (1 - state[2])))),
+        eps(broadcast<V>(T(epsilon))),
+        minus_rate(broadcast<V>(-T(double(lr) * lr_scale))),
+        minus_shrink(broadcast<V>(-T(double(lr) * lr_scale * decay))) {}
 
   LAT_INLINE void operator()(V& theta, V g, V& mean, V& square) const {
     mean = fma(beta1, mean, rest1 * g);

@@ -73,7 +73,7 @@ void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 
          double lr_scale) {
   const Range r = cut(part, n);
   if (*ok == 0) return clear(r, g.p);
-  const Vec<T> minus_rate = splat<Vec<T>>(-T(double(lr[0]) * lr_scale));
+  const Vec<T> minus_rate = broadcast<Vec<T>>(-T(double(lr[0]) * lr_scale));
   map<T>(r, [&](auto in, i64 i) LAT_FLAT {
     in.store(theta.p + i, fma(minus_rate, in.load(g.p + i), in.load(theta.p + i)));
     in.store(g.p + i, Vec<T>{});
@@ -83,7 +83,7 @@ void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 
 template <class T>
 void lerp_into(Part part, InOut<T> y, const T* x, const T* rate, const i32* ok, i64 n) {
   if (*ok == 0) return;
-  const Vec<T> weight = splat<Vec<T>>(rate[0]);
+  const Vec<T> weight = broadcast<Vec<T>>(rate[0]);
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
     const Vec<T> old = in.load(y.p + i);
     in.store(y.p + i, fma(weight, in.load(x + i) - old, old));

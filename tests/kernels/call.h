@@ -111,7 +111,8 @@ class Call {
             for (size_t i = 0; i < want[b].size(); ++i)
               if (!agree(want[b][i], got[b][i], dtype)) {
                 CAPTURE(name_);
-                CAPTURE(isa_name(isa));
+                const std::string set = isa_name(isa);
+                CAPTURE(set);
                 CAPTURE(parts);
                 CAPTURE(dtype);
                 CAPTURE(b);
@@ -138,7 +139,10 @@ class Call {
   }
   std::string roles() const {
     std::string s;
-    for (const Parameter& p : parameters_) s += p.role;
+    for (const Parameter& p : parameters_) {
+      const bool other = p.type == 'i' || p.type == 'b' || p.type == 'u' || p.type == 'd';
+      s += other ? char(p.role - 'a' + 'A') : p.role;
+    }
     return s;
   }
   static size_t size_of(const Parameter& p, int dtype) {

@@ -77,7 +77,7 @@ TEST_CASE("row sums follow the written order") {
   x[0] = 16777216;
   x[64] = 1;   // lane 0 after x[0]: lost
   x[32] = 1;   // lanes 32 and 1 meet lane 0 in different folds: each is lost
-  x[1] = 1;
+  x[1] = 0.5;
   CHECK(Call("row_sum").out(1).in(x).integers({1, 130}).real(1).run(best_isa(), kFloat)[0][0] == 16777216);
   x[96] = 1;   // lane 32 now brings 2
   CHECK(Call("row_sum").out(1).in(x).integers({1, 130}).real(1).run(best_isa(), kFloat)[0][0] == 16777218);
@@ -119,7 +119,7 @@ TEST_CASE("log_softmax in double equals its formula, its derivative central diff
 }
 
 TEST_CASE("log_softmax does not overflow") {
-  const Values y = Call("log_softmax").out(3).in({1e38, -1e38, 1e38}).integers({1, 3}).run(best_isa(), kFloat)[0];
+  const Values y = Call("log_softmax").out(3).in({3e38, -3e38, 3e38}).integers({1, 3}).run(best_isa(), kFloat)[0];
   CHECK(y[0] == doctest::Approx(-std::log(2)));
   CHECK(std::isinf(y[1]));
 }

@@ -1,0 +1,29 @@
+#include "models/model.h"
+
+namespace lat::models {
+
+std::unique_ptr<Model> make_vae();
+std::unique_ptr<Model> make_beta_vae();
+std::unique_ptr<Model> make_linear_vae();
+
+const std::vector<Entry>& catalogue() {
+  static const std::vector<Entry> kModels{
+      {"vae", "Kingma & Welling 2014, eq. 3", "shapes", make_vae},
+      {"beta_vae", "Higgins et al. 2017, eq. 4; Burgess et al. 2018, eq. 8", "shapes",
+       make_beta_vae},
+      {"linear_vae", "Lucas et al. 2019, eq. 7", "digits", make_linear_vae},
+  };
+  return kModels;
+}
+
+const Entry& find_model(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Entry& e : catalogue()) {
+    if (name == e.name) return e;
+    names.push_back(e.name);
+  }
+  fail(Code::usage, "model", "no model is called '", name, "'.", suggestion(name, names),
+       "  (latent config list)");
+}
+
+}  // namespace lat::models

@@ -1,0 +1,234 @@
+#include "models/training.h"
+
+#include <algorithm>
+
+namespace lat::models {
+
+namespace {
+
+Example example_of(const Images& images) {
+  Example e{images.h, images.w, images.c, 0};
+  for (const int32_t label : images.labels) e.classes = std::max<i64>(e.classes, label + 1);
+  return e;
+}
+
+// sum over the batch of the KL of each latent: (Z)       1/2 (mu^2 + e^logvar - 1 - logvar)
+Tensor kl_by_latent(const Normal& q) {
+  return sum(0.5 * (square(q.mu) + exp(q.logvar) - 1 - q.logvar), {.first = 0, .last = 0});
+}
+
+// The terms' values with the parts they name.
+struct Figures {
+  std::vector<std::string> names;
+  std::vector<Tensor> values;
+  template <class F>
+  void each_tensor(F&& f) {
+    for (Tensor& t : values) f(t);
+  }
+};
+
+Figures means(const std::vector<Term>& terms) {
+  Figures out;
+  for (const Term& t : terms) {
+    out.names.push_back(t.name);
+    out.values.push_back(t.value.rank == 0 ? t.value : mean(t.value));  // ()
+  }
+  return out;
+}
+
+// Batch sums over the test set.
+struct Sums {
+  Tensor recon, kl, kl_per_latent;
+  template <class F>
+  void each_tensor(F&& f) {
+    f(recon), f(kl);
+    if (kl_per_latent) f(kl_per_latent);
+  }
+};
+
+// A Step of unknown body, held by the pieces that Training calls.
+template <class R, class... A>
+struct Body {
+  std::function<R(A...)> f;
+  R operator()(A... a) const { return f(a...); }
+};
+
+}  // namespace
+
+struct Training::Steps {
+  Steps(Context& ctx, Model& m, Adam& adam)
+      : learn(ctx, "learn",
+              {[&](Tensor x, Tensor label) {
+                return means(m.train_step({x, label}, Rng(ctx), adam));
+              }}),
+        evaluate(ctx, "evaluate",
+                 {[&](Tensor x, Tensor label) {
+                   const NoGrad off(ctx);
+                   Sums s;
+                   for (const Term& t : m.loss({x, label}, Rng(ctx))) {
+                     if (t.name == "recon") s.recon = sum(t.value);
+                     if (t.name == "kl") s.kl = sum(t.value);
+                   }
+                   const Normal q = m.encode(x);
+                   if (!s.kl) s.kl = sum(kl(q, StandardNormal{}));
+                   s.kl_per_latent = kl_by_latent(q);
+                   return s;
+                 }}),
+        reconstruct(ctx, "reconstruct",
+                    {[&](Tensor x) {
+                      const NoGrad off(ctx);
+                      return m.decode(m.encode(x).mean());
+                    }}),
+        encode(ctx, "encode",
+               {[&](Tensor x) {
+                 const NoGrad off(ctx);
+                 return m.encode(x).mean();
+               }}),
+        decode(ctx, "decode", {[&](Tensor z) {
+                 const NoGrad off(ctx);
+                 return m.decode(z);
+               }}) {}
+
+  Step<Body<Figures, Tensor, Tensor>> learn;
+  Step<Body<Sums, Tensor, Tensor>> evaluate;
+  Step<Body<Tensor, Tensor>> reconstruct, encode, decode;
+};
+
+Training::Training(const Context::Options& context, std::unique_ptr<Model> model, DataSet data,
+                   const TrainConfig& config)
+    : ctx_(std::make_unique<Context>(context)),
+      model_(std::move(model)),
+      data_(std::move(data)),
+      config_(config),
+      example_(example_of(data_.train)) {
+  batches_.emplace(data_.train, config.batch, context.seed, true);
+  model_->build(*ctx_, example_);
+  adam_ = std::make_unique<Adam>(model_->params(), Adam::Options{.lr = config.lr});
+  steps_ = std::make_unique<Steps>(*ctx_, *model_, *adam_);
+  x_ = Buffer(*ctx_, {config.batch, example_.h, example_.w, example_.c}, DType::f32);
+  labels_ = Buffer(*ctx_, {config.batch}, DType::i32);
+}
+
+Training::~Training() = default;
+
+void Training::step(i64 steps) {
+  int32_t* const labels = data_.train.labels.empty()
+                              ? nullptr
+                              : static_cast<int32_t*>(labels_.tensor().data);
+  batches_->fill(done_, static_cast<float*>(x_.tensor().data), labels);
+  model_->schedule(done_, steps);
+  steps_->learn(x_.tensor(), labels_.tensor());
+  if (!ctx_->step_was_finite()) {
+    const std::string op = steps_->learn.first_not_finite();
+    fail(Code::failed, "train", "step ", done_ + 1, " gave a value that is not finite",
+         op.empty() ? "" : ", first in op '" + op + "'",
+         ". The parameters are those of the step before. Try a smaller --set train.lr");
+  }
+  ++done_;
+}
+
+std::vector<std::pair<std::string, double>> Training::terms() const {
+  std::vector<std::pair<std::string, double>> out;
+  const Figures& f = steps_->learn.last();
+  for (size_t i = 0; i < f.names.size(); ++i) out.emplace_back(f.names[i], item(f.values[i]));
+  return out;
+}
+
+const Program& Training::program() const { return steps_->learn.program(); }
+
+Tensor Training::test_images(i64 n, i64 first) {
+  const Batches one(data_.test, 1, 0, false);
+  const Tensor x = ctx_->empty({n, example_.h, example_.w, example_.c}, DType::f32);
+  const i64 test = data_.test.n;
+  for (i64 i = 0; i < n; ++i)
+    one.fill((first + i) % test, static_cast<float*>(x.data) + i * example_.size(), nullptr);
+  return x;
+}
+
+Evaluation Training::evaluate(i64 limit) {
+  Evaluation e;
+  const i64 n = limit > 0 ? std::min(limit, data_.test.n) : data_.test.n;
+  e.kl_per_latent.assign(static_cast<size_t>(model_->latents()), 0);
+  steps_->evaluate.seek(0);  // the same noise every time
+  for (i64 first = 0; first < n; first += config_.test_batch) {
+    const Scratch scratch(*ctx_);
+    const i64 rows = std::min(config_.test_batch, n - first);
+    const Tensor x = test_images(rows, first);
+    Tensor labels = ctx_->empty({rows}, DType::i32);
+    for (i64 i = 0; i < rows && !data_.test.labels.empty(); ++i)
+      static_cast<int32_t*>(labels.data)[i] = data_.test.labels[static_cast<size_t>(first + i)];
+    const Sums& s = steps_->evaluate(x, labels);
+    e.recon += item(s.recon);
+    e.kl += item(s.kl);
+    const std::vector<double> by_latent = to_host(s.kl_per_latent);
+    for (size_t z = 0; z < by_latent.size(); ++z) e.kl_per_latent[z] += by_latent[z];
+  }
+  const double count = static_cast<double>(n);
+  e.recon /= count, e.kl /= count;
+  for (double& v : e.kl_per_latent) {
+    v /= count;
+    e.active += v > kActive ? 1 : 0;
+  }
+  e.elbo = -(e.recon + e.kl);
+  e.examples = n;
+  return e;
+}
+
+std::vector<float> Training::images_of(const Tensor& t) const {
+  std::vector<float> out;
+  for (const double v : to_host(t)) out.push_back(static_cast<float>(v));
+  return out;
+}
+
+std::vector<float> Training::originals(i64 n, i64 first) {
+  const Scratch scratch(*ctx_);
+  return images_of(test_images(n, first));
+}
+
+std::vector<float> Training::reconstructions(i64 n, i64 first) {
+  const Scratch scratch(*ctx_);
+  return images_of(steps_->reconstruct(test_images(n, first)));
+}
+
+std::vector<float> Training::samples(i64 n, u64 seed) {
+  const Scratch scratch(*ctx_);
+  const NoGrad off(*ctx_);
+  Step draw(*ctx_, "sample", [&] { return model_->sample(n, Rng(*ctx_)); });
+  draw.seek(seed);
+  return images_of(draw());
+}
+
+std::vector<float> Training::traversal(i64 example, i64 dim, double range, i64 n) {
+  LAT_CHECK(dim >= 0 && dim < model_->latents(), Code::usage, "traverse", "latent ", dim,
+            " of a model with ", model_->latents(), "; expected 0 .. ", model_->latents() - 1);
+  const Scratch scratch(*ctx_);
+  const std::vector<double> code = to_host(steps_->encode(test_images(1, example)));
+  std::vector<double> codes;
+  for (i64 i = 0; i < n; ++i) {
+    codes.insert(codes.end(), code.begin(), code.end());
+    const double t = n > 1 ? static_cast<double>(i) / static_cast<double>(n - 1) : 0.5;
+    codes[codes.size() - code.size() + static_cast<size_t>(dim)] = range * (2 * t - 1);
+  }
+  return images_of(steps_->decode(from_host(*ctx_, {n, model_->latents()}, codes)));
+}
+
+void Training::save(const std::string& folder, const Metadata& metadata) const {
+  save_checkpoint(folder, done_, model_->params(), *adam_, metadata);
+}
+
+void Training::load(const std::string& folder) {
+  load_params(latest_checkpoint(folder), model_->params());
+}
+
+void Training::resume(const std::string& folder) {
+  const std::string checkpoint = latest_checkpoint(folder);
+  load_params(checkpoint, model_->params());
+  load_optimiser(checkpoint, model_->params(), *adam_);
+  const Metadata meta = checkpoint_metadata(checkpoint);
+  const auto step = meta.find("step");
+  LAT_CHECK(step != meta.end(), Code::input, checkpoint, "does not say at which step it stands");
+  done_ = parse_whole(checkpoint, step->second, 0, 1e15);
+  steps_->learn.seek(static_cast<u64>(done_));
+}
+
+}  // namespace lat::models

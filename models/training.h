@@ -1,0 +1,98 @@
+#pragma once
+// A model, its data and its optimiser, brought together: one object that trains, evaluates, saves and resumes. The
+// program and the tests drive it; it prints nothing.
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/data/batches.h"
+#include "engine/train/checkpoint.h"
+#include "models/model.h"
+
+namespace lat::models {
+
+// Settings of a run that are not the model's own.
+struct TrainConfig {
+  i64 batch = 128;
+  double lr = 1e-3;
+  i64 test_batch = 250;
+
+  template <class F>
+  void fields(F&& f) {
+    f("batch", batch, "examples per step", 1, 65536);
+    f("lr", lr, "learning rate of Adam", 0, 10);
+    f("test_batch", test_batch, "examples per evaluation step", 1, 65536);
+  }
+};
+
+// Held-out figures, nats per example.
+struct Evaluation {
+  double elbo = 0;    // -(recon + kl)
+  double recon = 0;   // -E_q log p(x|z)
+  double kl = 0;      // KL(q || p)
+  std::vector<double> kl_per_latent;
+  i64 active = 0;     // latents whose KL is above kActive nats
+  i64 examples = 0;
+};
+
+constexpr double kActive = 0.05;
+
+class Training {
+ public:
+  // Builds the model for the data. `context` seeds parameters, order and noise.
+  Training(const Context::Options& context, std::unique_ptr<Model> model, DataSet data,
+           const TrainConfig& config);
+  ~Training();
+
+  // One step on the next batch; the loss's terms are read with terms(). Step numbers count from 0; `steps` is the
+  // planned total, for schedules. Fails with Code::failed when a value is not finite, naming the op; the parameters
+  // then are those of the step before.
+  void step(i64 steps);
+  // Terms of the last step: name and mean, nats per example.
+  std::vector<std::pair<std::string, double>> terms() const;
+
+  // Held-out figures on all test examples, or on the first `limit`.
+  Evaluation evaluate(i64 limit = 0);
+  // Images (n,H,W,C) in [0,1], as floats: test examples, their reconstructions, samples, and a traversal of latent
+  // `dim` around the code of test example `example`, from -range to range in n steps.
+  std::vector<float> originals(i64 n, i64 first = 0);
+  std::vector<float> reconstructions(i64 n, i64 first = 0);
+  std::vector<float> samples(i64 n, u64 seed);
+  std::vector<float> traversal(i64 example, i64 dim, double range, i64 n);
+
+  void save(const std::string& folder, const Metadata& metadata) const;
+  // Values, moments and step from the newest checkpoint below `folder`.
+  void resume(const std::string& folder);
+  // Values alone, for evaluating and sampling.
+  void load(const std::string& folder);
+
+  i64 done() const { return done_; }
+  i64 per_epoch() const { return batches_->per_epoch(); }
+  Model& model() { return *model_; }
+  const DataSet& data() const { return data_; }
+  const Example& example() const { return example_; }
+  Context& ctx() { return *ctx_; }
+  const TrainConfig& config() const { return config_; }
+  // Kernel calls of the training step's recording, and bytes of its work arena.
+  const Program& program() const;
+
+ private:
+  struct Steps;
+  std::vector<float> images_of(const Tensor& t) const;
+  Tensor test_images(i64 n, i64 first);
+
+  std::unique_ptr<Context> ctx_;
+  std::unique_ptr<Model> model_;
+  DataSet data_;
+  TrainConfig config_;
+  Example example_;
+  std::optional<Batches> batches_;
+  std::unique_ptr<Adam> adam_;
+  std::unique_ptr<Steps> steps_;
+  Buffer x_, labels_;
+  i64 done_ = 0;
+};
+
+}  // namespace lat::models

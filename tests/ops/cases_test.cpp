@@ -1,0 +1,63 @@
+// Every row of the case table through every check, and no public op without a row.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include "tests/harness/cases.h"
+
+namespace lat::test {
+
+namespace {
+
+// Made by the engine alone; some row's gradient must reach them.
+bool internal(const std::string& op) {
+  return op == "act_d1" || op == "assemble" || op.ends_with("_d1") || op.ends_with("_d2");
+}
+
+void merge(Verdict& all, const Verdict& v) {
+  all.passed.insert(v.passed.begin(), v.passed.end());
+  all.worst = std::max(all.worst, v.worst);
+}
+
+void write_table(const std::map<std::string, Verdict>& by_op) {
+  std::ofstream out("op_coverage.md");
+  out << "| op | checks passed | worst gradient error |\n|---|---|---|\n";
+  for (const auto& [op, v] : by_op) {
+    std::string names;
+    for (const std::string& check : v.passed) names += (names.empty() ? "" : ", ") + check;
+    out << "| " << op << " | " << names << " | " << v.worst << " |\n";
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every row passes every check, and every op has a row") {
+  std::map<std::string, Verdict> by_op;
+  std::set<std::string> reached;
+  for (const Case& row : cases()) {
+    CAPTURE(row.op);
+    CAPTURE(row.what);
+    try {
+      const Verdict v = check(row);
+      for (const std::string& failure : v.failures) FAIL_CHECK(failure);
+      merge(by_op[row.op], v);
+      reached.insert(v.reached.begin(), v.reached.end());
+    } catch (const Error& e) {
+      FAIL_CHECK(e.what());
+    }
+  }
+  for (const Op* op : op_table()) {
+    if (!internal(op->name)) CHECK_MESSAGE(by_op.count(op->name), op->name << " has no row");
+    CHECK_MESSAGE(reached.count(op->name), op->name << " is reached by no row");
+  }
+  write_table(by_op);
+}
+
+TEST_CASE("time of every row" * doctest::skip()) {
+  for (const Case& row : cases())
+    MESSAGE(row.op << " " << row.what << ": " << microseconds(row) << " us");
+}
+
+}  // namespace lat::test
