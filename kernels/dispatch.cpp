@@ -8,15 +8,17 @@ namespace spec {
 const Kernel* rows();
 }
 #if defined(__x86_64__)
-namespace v2 {
+namespace v3 {
 const Kernel* rows();
 }
-namespace v3 {
+#ifndef LAT_ONLY_V3
+namespace v2 {
 const Kernel* rows();
 }
 namespace v4 {
 const Kernel* rows();
 }
+#endif
 #elif defined(__aarch64__)
 namespace neon {
 const Kernel* rows();
@@ -28,15 +30,17 @@ bool has_isa(Isa isa) {
     case Isa::spec:
       return true;
 #if defined(__x86_64__)
-    case Isa::v2:
-      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
     case Isa::v3:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
              __builtin_cpu_supports("bmi2");
+#ifndef LAT_ONLY_V3
+    case Isa::v2:
+      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
     case Isa::v4:
       return has_isa(Isa::v3) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
 #elif defined(__aarch64__)
     case Isa::neon:
       return true;
@@ -70,12 +74,14 @@ const char* isa_name(Isa isa) {
 const Kernel* table(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
-    case Isa::v2:
-      return v2::rows();
     case Isa::v3:
       return v3::rows();
+#ifndef LAT_ONLY_V3
+    case Isa::v2:
+      return v2::rows();
     case Isa::v4:
       return v4::rows();
+#endif
 #elif defined(__aarch64__)
     case Isa::neon:
       return neon::rows();

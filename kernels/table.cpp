@@ -64,22 +64,19 @@ struct Row {
 
   template <auto f>
   static void run(const Arg* a, Part part) {
-    [&]<size_t... I>(std::index_sequence<I...>) {
-      f(part, Role<A>::get(a[I])...);
-    }(std::index_sequence_for<A...>{});
+    [&]<size_t... I>(std::index_sequence<I...>) { f(part, Role<A>::get(a[I])...); }
+    (std::index_sequence_for<A...>{});
   }
   template <auto f>
   static void run_whole(const Arg* a, Part part) {
     if (part.index != 0) return;
-    [&]<size_t... I>(std::index_sequence<I...>) {
-      f(Role<A>::get(a[I])...);
-    }(std::index_sequence_for<A...>{});
+    [&]<size_t... I>(std::index_sequence<I...>) { f(Role<A>::get(a[I])...); }
+    (std::index_sequence_for<A...>{});
   }
   template <auto f>
   static Plan plan(const Arg* a) {
-    return [&]<size_t... I>(std::index_sequence<I...>) {
-      return f(Role<A>::get(a[I])...);
-    }(std::index_sequence_for<A...>{});
+    return [&]<size_t... I>(std::index_sequence<I...>) { return f(Role<A>::get(a[I])...); }
+    (std::index_sequence_for<A...>{});
   }
 };
 
@@ -90,17 +87,19 @@ Row<A...> row_of(void (*)(Part, A...));
 template <class... A>
 Row<A...> row_of_spec(void (*)(A...));
 inline Plan one_part(const Arg*) { return {}; }
-#define KERNEL(name, plan_)                                                            \
-  {#name, decltype(row_of_spec(&name<float>))::roles,                                  \
-   {&decltype(row_of_spec(&name<float>))::template run_whole<&name<float>>,            \
-    &decltype(row_of_spec(&name<double>))::template run_whole<&name<double>>},         \
+#define KERNEL(name, plan_)                                                    \
+  {#name,                                                                      \
+   decltype(row_of_spec(&name<float>))::roles,                                 \
+   {&decltype(row_of_spec(&name<float>))::template run_whole<&name<float>>,    \
+    &decltype(row_of_spec(&name<double>))::template run_whole<&name<double>>}, \
    {&one_part, &one_part}},
 #else
-#define KERNEL(name, plan_)                                                            \
-  {#name, decltype(row_of(&name<float>))::roles,                                       \
-   {&decltype(row_of(&name<float>))::template run<&name<float>>,                       \
-    &decltype(row_of(&name<double>))::template run<&name<double>>},                    \
-   {&decltype(row_of(&name<float>))::template plan<&plan_<float>>,                     \
+#define KERNEL(name, plan_)                                         \
+  {#name,                                                           \
+   decltype(row_of(&name<float>))::roles,                           \
+   {&decltype(row_of(&name<float>))::template run<&name<float>>,    \
+    &decltype(row_of(&name<double>))::template run<&name<double>>}, \
+   {&decltype(row_of(&name<float>))::template plan<&plan_<float>>,  \
     &decltype(row_of(&name<double>))::template plan<&plan_<double>>}},
 #endif
 

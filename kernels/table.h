@@ -16,9 +16,10 @@ union Arg {
 
 struct Kernel {
   const char* name;
-  const char* roles;  // a letter per argument: r read, w written, a read and written (R W A when not of the
-                      // working real type), i integer, d real
-  void (*run[2])(const Arg*, Part);   // [0] float, [1] double
+  const char*
+      roles;  // a letter per argument: r read, w written, a read and written (R W A when not of the
+              // working real type), i integer, d real
+  void (*run[2])(const Arg*, Part);  // [0] float, [1] double
   Plan (*plan[2])(const Arg*);
 };
 

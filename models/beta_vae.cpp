@@ -36,16 +36,16 @@ class BetaVae : public Configured<Config> {
     capacity_ = std::make_unique<Word>(ctx, "capacity", 0);
   }
 
-  Normal encode(const Tensor& x) override { return net_->encode(x); }    // mu, logvar (B,Z)
+  Normal encode(const Tensor& x) override { return net_->encode(x); }           // mu, logvar (B,Z)
   Bernoulli likelihood(const Tensor& z) { return {flatten(net_->decode(z))}; }  // logits (B,HWC)
 
   std::vector<Term> loss(const Batch& batch, Rng rng) override {
     const Normal q = encode(batch.x);
-    const Tensor z = q.rsample(rng);                                    // (B,Z)
-    const Tensor recon = -likelihood(z).log_prob(flatten(batch.x));     // (B) nats
-    const Tensor kl_q = kl(q, StandardNormal{});                        // (B) nats
+    const Tensor z = q.rsample(rng);                                 // (B,Z)
+    const Tensor recon = -likelihood(z).log_prob(flatten(batch.x));  // (B) nats
+    const Tensor kl_q = kl(q, StandardNormal{});                     // (B) nats
     if (config.capacity == 0) return {{"recon", recon, {}}, {"kl", kl_q, *beta_}};
-    const Tensor off_target = abs(mean(kl_q) - *capacity_);             // () nats
+    const Tensor off_target = abs(mean(kl_q) - *capacity_);  // () nats
     return {{"recon", recon, {}}, {"off_target", off_target, *gamma_}};
   }
 

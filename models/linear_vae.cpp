@@ -54,9 +54,9 @@ class LinearVae : public Configured<Config> {
 
   // E_q log N(x; W z + b, s2) = log N(x; W mu + b, s2) - 1/(2 s2) sum_i sigma_i^2 |w_i|^2
   Tensor expected_log_prob(const Normal& q, const Tensor& x) {
-    const Tensor w = sum(square(params_[decoder_]), {.first = 1, .last = 1});       // (Z)
-    const Tensor spread = sum(exp(q.logvar) * w, {.first = 1, .last = 1});          // (B)
-    return likelihood(q.mu).log_prob(x) - 0.5 * exp(-params_[log_s2_]) * spread;    // (B) nats
+    const Tensor w = sum(square(params_[decoder_]), {.first = 1, .last = 1});     // (Z)
+    const Tensor spread = sum(exp(q.logvar) * w, {.first = 1, .last = 1});        // (B)
+    return likelihood(q.mu).log_prob(x) - 0.5 * exp(-params_[log_s2_]) * spread;  // (B) nats
   }
 
   std::vector<Term> loss(const Batch& batch, Rng rng) override {

@@ -57,12 +57,10 @@ struct Body {
 
 struct Training::Steps {
   Steps(Context& ctx, Model& m, Adam& adam)
-      : learn(ctx, "learn",
-              {[&](Tensor x, Tensor label) {
+      : learn(ctx, "learn", {[&](Tensor x, Tensor label) {
                 return means(m.train_step({x, label}, Rng(ctx), adam));
               }}),
-        evaluate(ctx, "evaluate",
-                 {[&](Tensor x, Tensor label) {
+        evaluate(ctx, "evaluate", {[&](Tensor x, Tensor label) {
                    const NoGrad off(ctx);
                    Sums s;
                    for (const Term& t : m.loss({x, label}, Rng(ctx))) {
@@ -74,13 +72,11 @@ struct Training::Steps {
                    s.kl_per_latent = kl_by_latent(q);
                    return s;
                  }}),
-        reconstruct(ctx, "reconstruct",
-                    {[&](Tensor x) {
+        reconstruct(ctx, "reconstruct", {[&](Tensor x) {
                       const NoGrad off(ctx);
                       return m.decode(m.encode(x).mean());
                     }}),
-        encode(ctx, "encode",
-               {[&](Tensor x) {
+        encode(ctx, "encode", {[&](Tensor x) {
                  const NoGrad off(ctx);
                  return m.encode(x).mean();
                }}),
@@ -112,11 +108,12 @@ Training::Training(const Context::Options& context, std::unique_ptr<Model> model
 Training::~Training() = default;
 
 void Training::step(i64 steps) {
-  int32_t* const labels = data_.train.labels.empty()
-                              ? nullptr
-                              : static_cast<int32_t*>(labels_.tensor().data);
+  int32_t* const labels =
+      data_.train.labels.empty() ? nullptr : static_cast<int32_t*>(labels_.tensor().data);
   batches_->fill(done_, static_cast<float*>(x_.tensor().data), labels);
   model_->schedule(done_, steps);
+  const double t = steps > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps)) : 0;
+  adam_->lr.set(config_.lr * (1 + (config_.lr_last - 1) * t));
   steps_->learn(x_.tensor(), labels_.tensor());
   if (!ctx_->step_was_finite()) {
     const std::string op = steps_->learn.first_not_finite();
@@ -198,7 +195,7 @@ std::vector<float> Training::samples(i64 n, u64 seed) {
   return images_of(draw());
 }
 
-std::vector<float> Training::traversal(i64 example, i64 dim, double range, i64 n) {
+std::vector<float> Training::traversal(i64 example, i64 dim, double from, double to, i64 n) {
   LAT_CHECK(dim >= 0 && dim < model_->latents(), Code::usage, "traverse", "latent ", dim,
             " of a model with ", model_->latents(), "; expected 0 .. ", model_->latents() - 1);
   const Scratch scratch(*ctx_);
@@ -207,7 +204,7 @@ std::vector<float> Training::traversal(i64 example, i64 dim, double range, i64 n
   for (i64 i = 0; i < n; ++i) {
     codes.insert(codes.end(), code.begin(), code.end());
     const double t = n > 1 ? static_cast<double>(i) / static_cast<double>(n - 1) : 0.5;
-    codes[codes.size() - code.size() + static_cast<size_t>(dim)] = range * (2 * t - 1);
+    codes[codes.size() - code.size() + static_cast<size_t>(dim)] = from + (to - from) * t;
   }
   return images_of(steps_->decode(from_host(*ctx_, {n, model_->latents()}, codes)));
 }

@@ -17,23 +17,25 @@ namespace lat::models {
 struct TrainConfig {
   i64 batch = 128;
   double lr = 1e-3;
+  double lr_last = 1;
   i64 test_batch = 250;
 
   template <class F>
   void fields(F&& f) {
     f("batch", batch, "examples per step", 1, 65536);
     f("lr", lr, "learning rate of Adam", 0, 10);
+    f("lr_last", lr_last, "share of it that is left at the last step, reached linearly", 0, 1);
     f("test_batch", test_batch, "examples per evaluation step", 1, 65536);
   }
 };
 
 // Held-out figures, nats per example.
 struct Evaluation {
-  double elbo = 0;    // -(recon + kl)
-  double recon = 0;   // -E_q log p(x|z)
-  double kl = 0;      // KL(q || p)
+  double elbo = 0;   // -(recon + kl)
+  double recon = 0;  // -E_q log p(x|z)
+  double kl = 0;     // KL(q || p)
   std::vector<double> kl_per_latent;
-  i64 active = 0;     // latents whose KL is above kActive nats
+  i64 active = 0;  // latents whose KL is above kActive nats
   i64 examples = 0;
 };
 
@@ -60,7 +62,10 @@ class Training {
   std::vector<float> originals(i64 n, i64 first = 0);
   std::vector<float> reconstructions(i64 n, i64 first = 0);
   std::vector<float> samples(i64 n, u64 seed);
-  std::vector<float> traversal(i64 example, i64 dim, double range, i64 n);
+  std::vector<float> traversal(i64 example, i64 dim, double range, i64 n) {
+    return traversal(example, dim, -range, range, n);
+  }
+  std::vector<float> traversal(i64 example, i64 dim, double from, double to, i64 n);
 
   void save(const std::string& folder, const Metadata& metadata) const;
   // Values, moments and step from the newest checkpoint below `folder`.

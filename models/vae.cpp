@@ -31,20 +31,20 @@ class Vae : public Configured<Config> {
     params_.materialise(ctx);
   }
 
-  Normal encode(const Tensor& x) override {          // q(z|x)              x (B,H,W,C)
-    return net_->encode(x);                          // mu, logvar (B,Z)
+  Normal encode(const Tensor& x) override {  // q(z|x)              x (B,H,W,C)
+    return net_->encode(x);                  // mu, logvar (B,Z)
   }
-  Bernoulli likelihood(const Tensor& z) {            // p(x|z)              z (B,Z)
-    return {flatten(net_->decode(z))};               // logits (B,HWC)
+  Bernoulli likelihood(const Tensor& z) {  // p(x|z)              z (B,Z)
+    return {flatten(net_->decode(z))};     // logits (B,HWC)
   }
 
   std::vector<Term> loss(const Batch& batch, Rng rng) override {
     const Tensor image = config.binarise ? bernoulli(rng, batch.x) : batch.x;  // (B,H,W,C)
     const Normal q = encode(image);
-    const Tensor z = q.rsample(rng);                                   // (B,Z)  mu + sigma * eps
-    const Tensor log_p = likelihood(z).log_prob(flatten(image));       // (B) nats, summed over pixels
-    return {{"recon", -log_p, {}},                                     // (B) nats
-            {"kl", kl(q, StandardNormal{}), {}}};                      // (B) nats, summed over latents
+    const Tensor z = q.rsample(rng);                              // (B,Z)  mu + sigma * eps
+    const Tensor log_p = likelihood(z).log_prob(flatten(image));  // (B) nats, summed over pixels
+    return {{"recon", -log_p, {}},                                // (B) nats
+            {"kl", kl(q, StandardNormal{}), {}}};                 // (B) nats, summed over latents
   }
 
   Tensor decode(const Tensor& z) override { return sigmoid(net_->decode(z)); }  // (B,H,W,C)

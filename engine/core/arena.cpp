@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/common/planted.h"
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define LAT_ASAN 1
@@ -35,8 +37,9 @@ i64 rounded(i64 bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 }  // namespace
 
-Arena::Arena(i64 most) : capacity_(most) {
-  for (; capacity_ >= (i64{1} << 24); capacity_ /= 2) {  // a limit on addresses gets a smaller range
+Arena::Arena(i64 most, bool guarded) : capacity_(most), guarded_(guarded) {
+  for (; capacity_ >= (i64{1} << 24);
+       capacity_ /= 2) {  // a limit on addresses gets a smaller range
     base_ = mmap(nullptr, size_t(capacity_), PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base_ != MAP_FAILED) return;
@@ -52,21 +55,21 @@ Arena::~Arena() {
 }
 
 void* Arena::take(i64 bytes) {
-  const i64 whole = rounded(bytes) + kRedZone;
+  const i64 whole = rounded(bytes) + (guarded_ ? kRedZone : 0);
   LAT_CHECK(whole <= capacity_ - used_, Code::machine, "arena", "out of memory: ", bytes,
             " bytes asked, ", capacity_ - used_, " of ", capacity_,
             " left. Use a smaller batch or model");
   void* p = at(used_);
   unpoison(p, bytes);
-  poison(static_cast<char*>(p) + bytes, whole - bytes);
+  if (guarded_) poison(static_cast<char*>(p) + bytes, whole - bytes);
   used_ += whole;
   peak_ = std::max(peak_, used_);
   return p;
 }
 
 void Arena::rewind(i64 to) {
-  poison(at(to), used_ - to);
-  used_ = to;
+  if (guarded_) poison(at(to), used_ - to);
+  used_ = to + (kernels::planted(kernels::Bug::arena_rewound_short) && to < used_ ? kAlign : 0);
 }
 
 void* Heap::take(i64 bytes) {

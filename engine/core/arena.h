@@ -10,8 +10,9 @@ namespace lat {
 
 class Arena {
  public:
-  // Reserves `most` bytes of addresses (not of memory). Throws Code::machine when the system refuses.
-  explicit Arena(i64 most);
+  // Reserves `most` bytes of addresses (not of memory). Throws Code::machine when the system refuses. guarded: under
+  // AddressSanitizer, poisoned zones between blocks and poisoned rewound memory (not where programs are replayed).
+  explicit Arena(i64 most, bool guarded = true);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -34,6 +35,7 @@ class Arena {
   i64 capacity_ = 0;
   i64 used_ = 0;
   i64 peak_ = 0;
+  bool guarded_;
 };
 
 // An arena whose blocks are given back one by one: a freed block serves the next request of its size.

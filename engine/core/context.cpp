@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "kernels/common/planted.h"
+
 namespace lat {
 
 using kernels::Arg;
@@ -56,7 +58,7 @@ Context::Context(const Options& options)
       rows_(kernels::table(options.isa)),
       parameters_(kParameterRange),
       step_(kStepRange),
-      work_(kStepRange),
+      work_(kStepRange, /*guarded=*/false),
       persistent_(kStepRange),
       team_(options.threads),
       generation_(1, 0) {
@@ -81,8 +83,7 @@ Tensor Context::empty(const Shape& shape, DType dtype) {
   t.dtype = dtype;
   t.place = recording() ? Place::work : Place::step;
   t.data = (recording() ? work_ : step_).take(t.bytes());
-  t.depth = static_cast<uint16_t>(generation_.size() - 1);
-  t.generation = generation_.back();
+  stamp(t);
   if (options_.poison && !recording()) std::memset(t.data, 0xff, static_cast<size_t>(t.bytes()));
   return t;
 }
@@ -152,6 +153,7 @@ void Context::replay(const Program& program, size_t begin, size_t end) {
   const FloatGuard guard;
   team_.reserve_workspace(program.workspace);
   const Arg* const args = program.args.data();
+  if (kernels::planted(kernels::Bug::replay_skips_last) && end > 8) --end;
   for (size_t i = begin; i < end; ++i) {
     const Call& c = program.calls[i];
     team_.run(c.run, args + c.first, c.parts);
@@ -159,7 +161,7 @@ void Context::replay(const Program& program, size_t begin, size_t end) {
 }
 
 bool Context::alive(const Tensor& t) const {
-  if (t.place != Place::step && t.place != Place::work) return true;
+  if (t.place != Place::step && t.place != Place::work && t.var == 0) return true;
   return t.depth < generation_.size() && generation_[t.depth] == t.generation;
 }
 
@@ -173,8 +175,9 @@ void Context::check_alive(const Tensor& t, const char* name) const {
 }
 
 Context::Mark Context::enter_scope() {
-  generation_.push_back(generation_.size() < 64 ? next_generation_++ : 0);
-  LAT_CHECK(generation_.size() < 64, Code::state, "scope", "scopes nest more than 63 deep");
+  LAT_CHECK(generation_.size() < 63, Code::state, "scope", "scopes nest more than 63 deep");
+  if (kernels::planted(kernels::Bug::generation_not_bumped)) --next_generation_;
+  generation_.push_back(next_generation_++);
   return {step_.used(), work_.used(), tape.mark()};
 }
 

@@ -21,9 +21,9 @@ class Context {
     int threads = 1;
     kernels::Isa isa = kernels::best_isa();
     u64 seed = 0;
-    bool eager = false;    // Steps run their body at every call
-    int shards = 1;        // G: parameter gradients are summed over G shards of the batch (DESIGN 4)
-    bool poison = false;   // fresh eager tensors hold NaN, so that an element never written shows
+    bool eager = false;   // Steps run their body at every call
+    int shards = 1;       // G: parameter gradients are summed over G shards of the batch (DESIGN 4)
+    bool poison = false;  // fresh eager tensors hold NaN, so that an element never written shows
   };
 
   explicit Context(const Options& options);
@@ -61,9 +61,9 @@ class Context {
 
   // A Step's own stream of random numbers while its body runs; outside of Steps the context's.
   struct Draws {
-    u32 step = 0;          // Step id; 0: eager
-    u32 next = 0;          // draw number
-    Tensor clock;          // u64 (tick, first global row), stored as uint8_t (16)
+    u32 step = 0;  // Step id; 0: eager
+    u32 next = 0;  // draw number
+    Tensor clock;  // u64 (tick, first global row), stored as uint8_t (16)
   };
   Draws draws;
   u32 next_step_id = 1;
@@ -80,7 +80,12 @@ class Context {
   Tensor ok() const { return ok_; }
   bool step_was_finite() const { return *static_cast<const int32_t*>(ok_.data) != 0; }
 
-  // True when the tensor may still be read: its scope has not been rewound.
+  // Dates a tensor: it ends with the scope at hand.
+  void stamp(Tensor& t) const {
+    t.depth = static_cast<uint16_t>(generation_.size() - 1);
+    t.generation = generation_.back();
+  }
+  // True when the tensor may still be read: its scope, or that of its place on the tape, has not been rewound.
   bool alive(const Tensor& t) const;
   // Fails with the op's name when it may not, or belongs to another context.
   void check_alive(const Tensor& t, const char* op) const;
@@ -102,7 +107,6 @@ class Context {
   i64 memory_bytes() const;
 
  private:
-
   Options options_;
   const kernels::Kernel* rows_;
   Arena parameters_, step_, work_;

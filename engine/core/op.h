@@ -9,8 +9,8 @@ struct Op {
   const char* name;
   void (*forward)(Emit&);             // shapes checked, outputs made, kernels called
   void (*backward)(Back&) = nullptr;  // ordinary code that calls ops; null: no derivative
-  // The same outputs from simpler ops. A gradient that is itself recorded goes through it; null: `backward` is made of
-  // ops that can be differentiated again.
+  // The same outputs from simpler ops. A gradient that is itself recorded goes through it; null, or no result:
+  // `backward` is made of ops that can be differentiated again.
   void (*composition)(Emit&) = nullptr;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/core/sha256.h"
+#include "kernels/common/planted.h"
 
 namespace lat {
 
@@ -10,9 +11,9 @@ using kernels::K;
 
 namespace {
 
-constexpr i64 kSlotAlign = 16;             // elements: every slot starts a vector
-constexpr i64 kInitStep = 0xffff;          // Step id of initial draws
-constexpr i64 kStream = i64{1} << 32;      // streams per Step id
+constexpr i64 kSlotAlign = 16;         // elements: every slot starts a vector
+constexpr i64 kInitStep = 0xffff;      // Step id of initial draws
+constexpr i64 kStream = i64{1} << 32;  // streams per Step id
 
 }  // namespace
 
@@ -74,9 +75,11 @@ Tensor Params::view(const Tensor& flat, const Entry& e) const {
 
 Tensor Params::leaf(Tensor t, size_t cache) const {
   if (!ctx_->tracking) return t;
+  ctx_->stamp(t);
   Cached& c = cache_[cache];
   Tape& tape = ctx_->tape;
-  if (c.var != 0 && c.generation == tape.generation && c.version == version_) {
+  const bool fresh = c.version == version_ || kernels::planted(kernels::Bug::stale_leaf);
+  if (c.var != 0 && c.generation == tape.generation && fresh) {
     t.var = c.var;
     return t;
   }

@@ -31,13 +31,11 @@ std::string difference(const Program& then, const Program& now, const kernels::K
           then.bytes[size_t(a.first + j)] == now.bytes[size_t(b.first + j)])
         continue;
       const char role = rows[a.kernel].roles[j];
-      if (role == 'd')
-        return cat(title(b), ", attribute ", j, ": was ", x.r, " and is now ", y.r);
-      if (role == 'i')
-        return cat(title(b), ", attribute ", j, ": was ", x.i, " and is now ", y.i);
+      if (role == 'd') return cat(title(b), ", attribute ", j, ": was ", x.r, " and is now ", y.r);
+      if (role == 'i') return cat(title(b), ", attribute ", j, ": was ", x.i, " and is now ", y.i);
       return cat(title(b), ", tensor argument ", j, ": another tensor than before (",
-                 then.bytes[size_t(a.first + j)], " bytes then, ",
-                 now.bytes[size_t(b.first + j)], " now)");
+                 then.bytes[size_t(a.first + j)], " bytes then, ", now.bytes[size_t(b.first + j)],
+                 " now)");
     }
   }
   if (then.calls.size() != now.calls.size())

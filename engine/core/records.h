@@ -23,7 +23,7 @@ struct Node {
 
 struct Var {
   Tensor tensor;
-  int32_t node = -1;                  // the node that made it; -1: a leaf
+  int32_t node = -1;              // the node that made it; -1: a leaf
   const Params* owner = nullptr;  // a leaf that reads parameters ...
   u32 version = 0;                // ... of this version
 };
@@ -64,27 +64,27 @@ struct Operand {
   Operand(std::nullptr_t) : arg{.p = nullptr} {}
   Operand(double r) : arg{.r = r} {}
   template <class I>
-    requires std::is_integral_v<I> || std::is_enum_v<I>
-  Operand(I i) : arg{.i = static_cast<i64>(i)} {}
+  requires std::is_integral_v<I> || std::is_enum_v<I> Operand(I i)
+      : arg{.i = static_cast<i64>(i)} {}
 };
 
 struct Call {
-  int32_t kernel;   // row of the kernel table
-  int32_t first;    // its arguments are args[first ...]
-  int32_t count;    // how many
-  int32_t parts;    // how the thread team may share it
-  DType real;   // f32 or f64
-  const Op* op;  // which op asked (null: the engine itself)
+  int32_t kernel;  // row of the kernel table
+  int32_t first;   // its arguments are args[first ...]
+  int32_t count;   // how many
+  int32_t parts;   // how the thread team may share it
+  DType real;      // f32 or f64
+  const Op* op;    // which op asked (null: the engine itself)
   void (*run)(const kernels::Arg*, kernels::Part);
 };
 
 struct Program {
   std::vector<Call> calls;
   std::vector<kernels::Arg> args;
-  std::vector<i64> bytes;      // extent of each pointer argument, 0 for numbers
-  std::vector<Place> places;   // arena of each pointer argument
-  i64 work_bytes = 0;          // of the work arena
-  i64 workspace = 0;           // bytes per thread
+  std::vector<i64> bytes;     // extent of each pointer argument, 0 for numbers
+  std::vector<Place> places;  // arena of each pointer argument
+  i64 work_bytes = 0;         // of the work arena
+  i64 workspace = 0;          // bytes per thread
 
   void clear();
 };

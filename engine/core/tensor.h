@@ -64,6 +64,17 @@ struct Tensor {
     for (int a = 0; a < rank; ++a) n *= dim[a];
     return n;
   }
+  // Its elements, when they are of type T; only the host's own memory may be read or written this way.
+  template <class T>
+  T* as() const {
+    constexpr DType kType = std::is_same_v<T, float>     ? DType::f32
+                            : std::is_same_v<T, double>  ? DType::f64
+                            : std::is_same_v<T, int32_t> ? DType::i32
+                                                         : DType::u8;
+    LAT_CHECK(dtype == kType, Code::shape, "as", "the tensor holds ", name_of(dtype), ", not ",
+              name_of(kType));
+    return static_cast<T*>(data);
+  }
   i64 bytes() const { return size() * size_of(dtype); }
   // Extent of an axis; negative counts from the end.
   i64 operator[](int axis) const { return dim[axis < 0 ? axis + rank : axis]; }

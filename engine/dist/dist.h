@@ -29,7 +29,7 @@ struct Bernoulli {
   Tensor logits;
 
   Tensor log_prob(const Tensor& x) const { return bernoulli_log_prob(logits, x); }
-  Tensor sample(Rng rng) const { return bernoulli(rng, mean()); }
+  Tensor sample(Rng rng) const { return bernoulli(rng, stop_gradient(mean())); }
   Tensor mean() const { return sigmoid(logits); }
   // sum softplus(l) - l sigmoid(l)
   Tensor entropy() const;

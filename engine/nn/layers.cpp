@@ -32,8 +32,8 @@ Tensor Conv2d::operator()(const Tensor& x, Act act) const {
   return conv2d(x, (*params_)[weight], (*params_)[bias], geometry_, act);
 }
 
-ConvTranspose2d::ConvTranspose2d(Params& params, const std::string& name, i64 in, i64 out,
-                                 i64 size, Conv geometry)
+ConvTranspose2d::ConvTranspose2d(Params& params, const std::string& name, i64 in, i64 out, i64 size,
+                                 Conv geometry)
     : weight(params.add(name + ".weight", {size, size, out, in}, fan_in(size * size * out))),
       bias(params.add(name + ".bias", {out}, fan_in(size * size * out))),
       params_(&params),

@@ -35,6 +35,9 @@ Conv conv_of(const Back& b) { return {b.whole(0), b.whole(1)}; }
 
 Operand optional(const Tensor& t) { return t ? Operand(t) : Operand(nullptr); }
 
+// Neither bias nor activation: there is nothing simpler to spell it out with.
+bool plain(const Emit& e) { return !e.in(2) && e.whole(2) == 0; }
+
 // Channel sums (rows of the last axis), by shard: the gradient of a bias.
 void add_channel_sums(Back& b, int i, const Tensor& dy) {
   add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
@@ -68,7 +71,8 @@ const Op k_conv2d{
       const Geometry g = geometry(e, x, f, {e.whole(0), e.whole(1)}, x.dim[1], x.dim[2]);
       e.check(x.dim[3] == g.C, "image ", x.shape().text(), " has ", x.dim[3],
               " channels, the filter ", f.shape().text(), " reads ", g.C);
-      if (bias) e.check(bias.size() == g.K, "bias ", bias.shape().text(), " for ", g.K, " channels");
+      if (bias)
+        e.check(bias.size() == g.K, "bias ", bias.shape().text(), " for ", g.K, " channels");
       const Tensor y = e.out({g.B, g.P, g.Q, g.K});
       e.call(K::conv2d, {y, x, f, optional(bias), g.B, g.H, g.W, g.C, g.K, g.R, g.S, g.P, g.Q,
                          g.stride, g.pad, e.whole(2)});
@@ -81,6 +85,7 @@ const Op k_conv2d{
       if (b.wants(2)) add_channel_sums(b, 2, dp);
     },
     [](Emit& e) {
+      if (plain(e)) return;
       Tensor y = conv2d(e.in(0), e.in(1), {}, {e.whole(0), e.whole(1)});
       if (e.in(2)) y = y + e.in(2);
       e.result(activate(y, static_cast<Act>(e.whole(2))));
@@ -94,7 +99,8 @@ const Op k_conv2d_data{
       const Geometry g = geometry(e, y, f, {e.whole(0), e.whole(1)}, e.whole(3), e.whole(4));
       e.check(y.dim[3] == g.K && y.dim[1] == g.P && y.dim[2] == g.Q, "gives images ", g.H, " x ",
               g.W, " from (B,", g.P, ",", g.Q, ",", g.K, "), got ", y.shape().text());
-      if (bias) e.check(bias.size() == g.C, "bias ", bias.shape().text(), " for ", g.C, " channels");
+      if (bias)
+        e.check(bias.size() == g.C, "bias ", bias.shape().text(), " for ", g.C, " channels");
       const Tensor x = e.out({g.B, g.H, g.W, g.C});
       e.call(K::conv2d_data, {x, y, f, optional(bias), g.B, g.H, g.W, g.C, g.K, g.R, g.S, g.P, g.Q,
                               g.stride, g.pad, e.whole(2)});
@@ -107,6 +113,7 @@ const Op k_conv2d_data{
       if (b.wants(2)) add_channel_sums(b, 2, dp);
     },
     [](Emit& e) {
+      if (plain(e)) return;
       Tensor x =
           conv2d_data(e.in(0), e.in(1), {}, e.whole(3), e.whole(4), {e.whole(0), e.whole(1)});
       if (e.in(2)) x = x + e.in(2);
@@ -119,8 +126,7 @@ const Op k_conv2d_filter{
     [](Emit& e) {
       const Tensor &x = e.in(0), &y = e.in(1);
       e.check(x.rank == 4 && y.rank == 4 && x.dim[0] == y.dim[0],
-              "expects (B,H,W,C) and (B,P,Q,K), got ", x.shape().text(), " and ",
-              y.shape().text());
+              "expects (B,H,W,C) and (B,P,Q,K), got ", x.shape().text(), " and ", y.shape().text());
       const i64 stride = e.whole(0), pad = e.whole(1), R = e.whole(2), S = e.whole(3);
       const Tensor f = e.out({R, S, x.dim[3], y.dim[3]});
       e.call(K::conv2d_filter, {f, x, y, x.dim[0], x.dim[1], x.dim[2], x.dim[3], y.dim[3], R, S,
@@ -133,8 +139,9 @@ const Op k_conv2d_filter{
     }};
 
 Tensor conv2d(const Tensor& x, const Tensor& f, const Tensor& bias, Conv g, Act act) {
-  return emit1(k_conv2d, {x, f, bias},
-               {static_cast<double>(g.stride), static_cast<double>(g.pad), static_cast<double>(act)});
+  return emit1(
+      k_conv2d, {x, f, bias},
+      {static_cast<double>(g.stride), static_cast<double>(g.pad), static_cast<double>(act)});
 }
 
 Tensor conv2d_data(const Tensor& y, const Tensor& f, const Tensor& bias, i64 H, i64 W, Conv g,

@@ -3,6 +3,7 @@
 
 #include "engine/ops/common.h"
 #include "engine/ops/table.h"
+#include "kernels/common/planted.h"
 
 namespace lat {
 
@@ -43,8 +44,10 @@ void unary_d2_backward(Back& b) {
   LAT_CHECK(!b.wants(2), Code::unsupported, b.name(),
             "third derivatives of elementwise ops are not in the table");
   const Tensor g = b.grad();
-  if (b.wants(0)) b.add(0, emit1(*d2, {g, b.in(1), b.in(2), untracked(b.in(3))}, {b.attr(0), b.attr(1)}));
-  if (b.wants(1)) b.add(1, emit1(*d2, {g, b.in(0), b.in(2), untracked(b.in(3))}, {b.attr(0), b.attr(1)}));
+  if (b.wants(0))
+    b.add(0, emit1(*d2, {g, b.in(1), b.in(2), untracked(b.in(3))}, {b.attr(0), b.attr(1)}));
+  if (b.wants(1))
+    b.add(1, emit1(*d2, {g, b.in(0), b.in(2), untracked(b.in(3))}, {b.attr(0), b.attr(1)}));
 }
 
 template <const Op* d1, const Op* d2>
@@ -94,7 +97,7 @@ void sub_backward(Back& b) {
   if (b.wants(1)) add_summed(b, 1, neg(b.grad()));
 }
 void mul_backward(Back& b) {
-  if (b.wants(0)) add_summed(b, 0, b.grad() * b.in(1));
+  if (b.wants(0)) add_summed(b, 0, b.grad() * b.in(kernels::planted(kernels::Bug::mul_own_input) ? 0 : 1));
   if (b.wants(1)) add_summed(b, 1, b.grad() * b.in(0));
 }
 void div_backward(Back& b) {
@@ -117,20 +120,20 @@ void less_backward(Back&) {}  // constant almost everywhere
 
 }  // namespace
 
-#define UNARY(name, ...)                                                                       \
-  extern const Op k_##name##_d1;                                                               \
-  extern const Op k_##name##_d2;                                                               \
-  const Op k_##name##_d2{#name "_d2", unary_d2_forward<K::name##_d2>,                          \
-                         unary_d2_backward<&k_##name##_d2>};                                   \
-  const Op k_##name##_d1{#name "_d1", unary_d1_forward<K::name##_d1>,                          \
-                         unary_d1_backward<&k_##name##_d1, &k_##name##_d2>};                   \
-  const Op k_##name{#name, unary_forward<K::name>, unary_backward<&k_##name##_d1>};            \
+#define UNARY(name, ...)                                                            \
+  extern const Op k_##name##_d1;                                                    \
+  extern const Op k_##name##_d2;                                                    \
+  const Op k_##name##_d2{#name "_d2", unary_d2_forward<K::name##_d2>,               \
+                         unary_d2_backward<&k_##name##_d2>};                        \
+  const Op k_##name##_d1{#name "_d1", unary_d1_forward<K::name##_d1>,               \
+                         unary_d1_backward<&k_##name##_d1, &k_##name##_d2>};        \
+  const Op k_##name{#name, unary_forward<K::name>, unary_backward<&k_##name##_d1>}; \
   Tensor name(const Tensor& x, double p, double q) { return emit1(k_##name, {x}, {p, q}); }
 #include "kernels/elementwise/unary.def"
 #undef UNARY
 
-#define BINARY(name, ...)                                                                     \
-  const Op k_##name{#name, binary_forward<K::name>, name##_backward};                         \
+#define BINARY(name, ...)                                             \
+  const Op k_##name{#name, binary_forward<K::name>, name##_backward}; \
   Tensor name(const Tensor& a, const Tensor& b) { return emit1(k_##name, {a, b}); }
 #include "kernels/elementwise/binary.def"
 #undef BINARY

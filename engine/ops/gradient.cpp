@@ -63,7 +63,7 @@ class Backprop {
   }
   // A view of a parameter's memory has its gradient at the same place of the gradient buffer.
   Tensor sink(const Tensor& in, int shard) const {
-    if (recorded_ || !params_) return {};
+    if (recorded_ || !params_ || !view_of_params(in.var)) return {};
     const Tensor& grads = params_->grads();
     const Tensor& e = params_->memory_of_values();
     const i64 at = static_cast<const char*>(in.data) - static_cast<const char*>(e.data);
@@ -80,6 +80,17 @@ class Backprop {
     Tensor sum;
     std::vector<std::pair<i64, Tensor>> rows;  // gradients of slices, and where they begin
   };
+
+  // Whether a variable is a leaf of the parameters, or a view of one.
+  bool view_of_params(u32 var) const {
+    const Tape& tape = ctx_.tape;
+    while (var != 0 && tape.vars[var].node >= 0) {
+      const Node& node = tape.nodes[static_cast<size_t>(tape.vars[var].node)];
+      if (node.op != &k_reshape && node.op != &k_slice) return false;
+      var = tape.tensors[static_cast<size_t>(node.first)].var;
+    }
+    return var != 0 && tape.vars[var].owner == params_;
+  }
 
   void mark() { needed_.resize(ctx_.tape.vars.size(), 0); }
 
@@ -134,15 +145,14 @@ class Backprop {
         const Var& v = ctx_.tape.vars[t.var];
         LAT_CHECK(!v.owner || v.owner->version() == v.version, Code::state, node.op->name,
                   "reads parameters of version ", v.version, " that have since been written (",
-                  "version ", v.owner->version(),
-                  "); take gradients before the optimiser's step");
+                  "version ", v.owner->version(), "); take gradients before the optimiser's step");
       }
       if (wanted) differentiate(node);
     }
   }
 
   void differentiate(const Node& node) {
-    if (recorded_ && node.op->composition) return through_composition(node);
+    if (recorded_ && ctx_.tracking && node.op->composition && through_composition(node)) return;
     LAT_CHECK(node.op->backward, Code::unsupported, node.op->name, "has no derivative");
     Back back(*this, node);
     const Op* const outer = ctx_.op;
@@ -151,8 +161,8 @@ class Backprop {
     ctx_.op = outer;
   }
 
-  // Spells the op out on the tape and walks that instead.
-  void through_composition(const Node& node) {
+  // Spells the op out on the tape and walks that instead; false when the op is as simple as it can be.
+  bool through_composition(const Node& node) {
     Tape& tape = ctx_.tape;
     const size_t first = static_cast<size_t>(node.first);
     const std::vector<Tensor> in(tape.tensors.begin() + node.first,
@@ -162,6 +172,7 @@ class Backprop {
     const size_t begin = tape.nodes.size();
     Emit e(ctx_, *node.op, in, attrs);
     node.op->composition(e);
+    if (e.output_count == 0) return false;
     const size_t end = tape.nodes.size();
     spread(begin, end);
     slots_.resize(tape.vars.size());
@@ -172,6 +183,7 @@ class Backprop {
       if (const Tensor g = take(was)) slots_[is].sum = g;
     }
     walk(end, begin);
+    return true;
   }
 
   Context& ctx_;
@@ -221,8 +233,8 @@ std::vector<Tensor> grad(const Tensor& y, std::span<const Tensor> xs, const Tens
 }
 
 void backward(const Tensor& loss, const Params& params) {
-  LAT_CHECK(loss && loss.size() == 1, Code::shape, "backward", "the loss is ",
-            loss.shape().text(), "; expected (): average over the batch");
+  LAT_CHECK(loss && loss.size() == 1, Code::shape, "backward", "the loss is ", loss.shape().text(),
+            "; expected (): average over the batch");
   Context& ctx = *loss.ctx;
   ctx.check_alive(loss, "backward");
   const NoGrad off(ctx);
@@ -234,7 +246,9 @@ void backward(const Tensor& loss, const Params& params) {
 }
 
 Tensor watch(Tensor x) {
+  x.ctx->check_alive(x, "watch");
   x.var = 0;
+  x.ctx->stamp(x);
   return x.ctx->tape.leaf(x);
 }
 
@@ -273,9 +287,8 @@ void assign(const Tensor& to, const Tensor& value) {
 // inputs to, value, rate
 const Op k_lerp{"lerp", [](Emit& e) {
                   const Tensor &to = e.in(0), &value = e.in(1), &rate = e.in(2);
-                  e.check(to.shape() == value.shape() && rate.size() == 1, "to ",
-                          to.shape().text(), " from ", value.shape().text(), " at rate ",
-                          rate.shape().text());
+                  e.check(to.shape() == value.shape() && rate.size() == 1, "to ", to.shape().text(),
+                          " from ", value.shape().text(), " at rate ", rate.shape().text());
                   e.check(to.place == Place::parameters || to.place == Place::persistent,
                           "the destination does not outlive the step; keep it in a Buffer");
                   e.call(K::lerp_into, {to, value, rate, e.ctx().ok(), to.size()});
@@ -288,9 +301,8 @@ Bind::Bind(Params& params, const Tensor& theta) : params_(params), outer_(params
   LAT_CHECK(theta && theta.rank == 1 && theta.size() == params.size(), Code::shape, "bind",
             "theta is ", theta.shape().text(), "; expected (", params.size(), ")");
   for (const Params::Entry& e : params.entries())
-    tensors_.push_back(e.trained
-                           ? reshape(slice(theta, e.offset, e.offset + e.shape.size()), e.shape)
-                           : Tensor{});
+    tensors_.push_back(
+        e.trained ? reshape(slice(theta, e.offset, e.offset + e.shape.size()), e.shape) : Tensor{});
   params_.bound_ = &tensors_;
 }
 

@@ -33,47 +33,47 @@ Tensor column(const Tensor& x) {
 
 }  // namespace
 
-const Op k_log_softmax{"log_softmax",
-                       [](Emit& e) {
-                         const Tensor& x = e.in(0);
-                         e.check(x.rank >= 1, "needs a class axis");
-                         const Tensor y = e.out(x.shape());
-                         e.call(K::log_softmax, {y, x, x.rows(), x.cols()});
-                       },
-                       [](Back& b) {
-                         const Tensor y = b.out(), dx = like(b, y);
-                         b.ctx().call(K::log_softmax_d1, y.dtype,
-                                      {dx, b.grad(), y, y.rows(), y.cols()});
-                         b.add(0, dx);
-                       },
-                       [](Emit& e) {  // the maximum is a constant that cancels
-                         const Tensor& x = e.in(0);
-                         const Tensor top = e.ctx().empty(rows_shape(x), x.dtype);
-                         e.call(K::row_max, {top, x, x.rows(), x.cols()});
-                         const Tensor c = x - column(top);
-                         e.result(c - column(log(sum(exp(c), kLast))));
-                       }};
-Tensor log_softmax(const Tensor& x) { return emit1(k_log_softmax, {x}); }
-
-const Op k_gaussian_kl{
-    "gaussian_kl",
+const Op k_log_softmax{
+    "log_softmax",
     [](Emit& e) {
-      const Tensor &mu = e.in(0), &logvar = e.in(1);
-      check_same(e, mu, logvar);
-      const Tensor kl = e.out(rows_shape(mu));
-      e.call(K::gaussian_kl, {kl, mu, logvar, mu.rows(), mu.cols()});
+      const Tensor& x = e.in(0);
+      e.check(x.rank >= 1, "needs a class axis");
+      const Tensor y = e.out(x.shape());
+      e.call(K::log_softmax, {y, x, x.rows(), x.cols()});
     },
     [](Back& b) {
-      const Tensor mu = b.in(0), logvar = b.in(1), dmu = like(b, mu), dlogvar = like(b, mu);
-      b.ctx().call(K::gaussian_kl_d1, mu.dtype,
-                   {dmu, dlogvar, b.grad(), mu, logvar, mu.rows(), mu.cols()});
-      if (b.wants(0)) b.add(0, dmu);
-      if (b.wants(1)) b.add(1, dlogvar);
+      const Tensor y = b.out(), dx = like(b, y);
+      b.ctx().call(K::log_softmax_d1, y.dtype, {dx, b.grad(), y, y.rows(), y.cols()});
+      b.add(0, dx);
     },
-    [](Emit& e) {
-      const Tensor &mu = e.in(0), &logvar = e.in(1);
-      e.result(0.5 * sum(square(mu) + exp(logvar) - 1 - logvar, kLast));
+    [](Emit& e) {  // the maximum is a constant that cancels
+      const Tensor& x = e.in(0);
+      const Tensor top = e.ctx().empty(rows_shape(x), x.dtype);
+      e.call(K::row_max, {top, x, x.rows(), x.cols()});
+      const Tensor c = x - column(top);
+      e.result(c - column(log(sum(exp(c), kLast))));
     }};
+Tensor log_softmax(const Tensor& x) { return emit1(k_log_softmax, {x}); }
+
+const Op k_gaussian_kl{"gaussian_kl",
+                       [](Emit& e) {
+                         const Tensor &mu = e.in(0), &logvar = e.in(1);
+                         check_same(e, mu, logvar);
+                         const Tensor kl = e.out(rows_shape(mu));
+                         e.call(K::gaussian_kl, {kl, mu, logvar, mu.rows(), mu.cols()});
+                       },
+                       [](Back& b) {
+                         const Tensor mu = b.in(0), logvar = b.in(1), dmu = like(b, mu),
+                                      dlogvar = like(b, mu);
+                         b.ctx().call(K::gaussian_kl_d1, mu.dtype,
+                                      {dmu, dlogvar, b.grad(), mu, logvar, mu.rows(), mu.cols()});
+                         if (b.wants(0)) b.add(0, dmu);
+                         if (b.wants(1)) b.add(1, dlogvar);
+                       },
+                       [](Emit& e) {
+                         const Tensor &mu = e.in(0), &logvar = e.in(1);
+                         e.result(0.5 * sum(square(mu) + exp(logvar) - 1 - logvar, kLast));
+                       }};
 Tensor gaussian_kl(const Tensor& mu, const Tensor& logvar) {
   return emit1(k_gaussian_kl, {mu, logvar});
 }

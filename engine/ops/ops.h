@@ -74,7 +74,7 @@ struct Reduce {
   int last = -1;
   bool keep = false;
 };
-Tensor sum(const Tensor& x, Reduce over = {});   // all axes: ()
+Tensor sum(const Tensor& x, Reduce over = {});  // all axes: ()
 Tensor mean(const Tensor& x, Reduce over = {});
 // Summed down to a shape that broadcasts to x's.
 Tensor sum_to(const Tensor& x, const Shape& shape);
@@ -98,8 +98,8 @@ struct Conv {
 Tensor conv2d(const Tensor& x, const Tensor& f, const Tensor& bias, Conv geometry,
               Act act = Act::none);
 // The data gradient, which is the transposed convolution: y (B,P,Q,K), f (R,S,C,K), bias (C) or empty -> (B,H,W,C).
-Tensor conv2d_data(const Tensor& y, const Tensor& f, const Tensor& bias, i64 H, i64 W, Conv geometry,
-                   Act act = Act::none);
+Tensor conv2d_data(const Tensor& y, const Tensor& f, const Tensor& bias, i64 H, i64 W,
+                   Conv geometry, Act act = Act::none);
 // The filter gradient: x (B,H,W,C), y (B,P,Q,K) -> (R,S,C,K).
 Tensor conv2d_filter(const Tensor& x, const Tensor& y, i64 R, i64 S, Conv geometry);
 

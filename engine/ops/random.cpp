@@ -68,17 +68,11 @@ const Op k_reparameterise{
       const Tensor dz = b.grad(), logvar = b.in(1);
       if (b.wants(0)) b.add(0, dz);
       if (!b.wants(1)) return;
+      const Tensor eps = stop_gradient(b.out(1));
+      if (b.ctx().tracking) return b.add(1, dz * (exp(0.5 * logvar) * (0.5 * eps)));
       const Tensor d = b.ctx().empty(logvar.shape(), logvar.dtype);
-      b.ctx().call(K::reparameterise_d1, d.dtype, {d, dz, b.out(1), logvar, d.size()});
+      b.ctx().call(K::reparameterise_d1, d.dtype, {d, dz, eps, logvar, d.size()});
       b.add(1, d);
-    },
-    [](Emit& e) {  // the same draw, from the same stream
-      const Tensor& mu = e.in(0);
-      const Tensor eps = e.ctx().empty(mu.shape(), mu.dtype);
-      e.call(K::normal, {eps, e.ctx().draws.clock, eps.size(), row_size(eps), seed_of(e.ctx()),
-                         e.whole(0)});
-      e.result(mu + exp(0.5 * e.in(1)) * eps);
-      e.result(eps);
     }};
 Tensor reparameterise(Rng rng, const Tensor& mu, const Tensor& logvar) {
   advance_if_eager(rng.ctx());

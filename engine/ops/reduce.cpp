@@ -25,32 +25,32 @@ Reduction reduction(const Tensor& x, int first, int last) {
 }  // namespace
 
 // attributes: first axis, last axis, keep, scale
-const Op k_sum{"sum",
-               [](Emit& e) {
-                 const Tensor& x = e.in(0);
-                 const int first = static_cast<int>(e.whole(0)), last = static_cast<int>(e.whole(1));
-                 e.check(first >= 0 && last < x.rank && first <= last + 1, "axes ", first, " .. ",
-                         last, " of ", x.shape().text());
-                 const Reduction r = reduction(x, first, last);
-                 const Tensor y = e.out(e.attr(2) != 0 ? r.kept : r.dropped);
-                 if (r.inner == 1) {
-                   e.call(K::row_sum, {y, x, r.outer, r.n, e.attr(3)});
-                 } else if (e.attr(3) == 1) {
-                   e.call(K::col_sum, {y, x, r.outer, r.n, r.inner});
-                 } else {
-                   const Tensor s = e.ctx().empty(y.shape(), y.dtype);
-                   e.call(K::col_sum, {s, x, r.outer, r.n, r.inner});
-                   e.call(K::affine, {y, s, s.size(), e.attr(3), 0.0});
-                 }
-               },
-               [](Back& b) {
-                 const Tensor x = b.in(0);
-                 const Reduction r =
-                     reduction(x, static_cast<int>(b.whole(0)), static_cast<int>(b.whole(1)));
-                 Tensor g = b.grad();
-                 if (b.attr(3) != 1) g = affine(g, b.attr(3), 0);
-                 b.add(0, expand(reshape(g, r.kept), x.shape()));
-               }};
+const Op k_sum{
+    "sum",
+    [](Emit& e) {
+      const Tensor& x = e.in(0);
+      const int first = static_cast<int>(e.whole(0)), last = static_cast<int>(e.whole(1));
+      e.check(first >= 0 && last < x.rank && first <= last + 1, "axes ", first, " .. ", last,
+              " of ", x.shape().text());
+      const Reduction r = reduction(x, first, last);
+      const Tensor y = e.out(e.attr(2) != 0 ? r.kept : r.dropped);
+      if (r.inner == 1) {
+        e.call(K::row_sum, {y, x, r.outer, r.n, e.attr(3)});
+      } else if (e.attr(3) == 1) {
+        e.call(K::col_sum, {y, x, r.outer, r.n, r.inner});
+      } else {
+        const Tensor s = e.ctx().empty(y.shape(), y.dtype);
+        e.call(K::col_sum, {s, x, r.outer, r.n, r.inner});
+        e.call(K::affine, {y, s, s.size(), e.attr(3), 0.0});
+      }
+    },
+    [](Back& b) {
+      const Tensor x = b.in(0);
+      const Reduction r = reduction(x, static_cast<int>(b.whole(0)), static_cast<int>(b.whole(1)));
+      Tensor g = b.grad();
+      if (b.attr(3) != 1) g = affine(g, b.attr(3), 0);
+      b.add(0, expand(reshape(g, r.kept), x.shape()));
+    }};
 
 namespace {
 

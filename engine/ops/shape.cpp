@@ -19,7 +19,8 @@ std::vector<double> attrs_of(const Shape& s) { return {s.dim, s.dim + s.rank}; }
 
 int axis_of(int axis, int rank, const char* op) {
   const int a = axis < 0 ? axis + rank : axis;
-  LAT_CHECK(a >= 0 && a < rank, Code::shape, op, "axis ", axis, " of a tensor with ", rank, " axes");
+  LAT_CHECK(a >= 0 && a < rank, Code::shape, op, "axis ", axis, " of a tensor with ", rank,
+            " axes");
   return a;
 }
 
@@ -93,8 +94,8 @@ Tensor reshape(const Tensor& x, std::initializer_list<i64> dims) {
   if (open != attrs.end()) {
     *open = 1;
     const i64 known = shape_of_attrs(attrs).size();
-    LAT_CHECK(known > 0 && x.size() % known == 0, Code::shape, "reshape", "cannot fill the -1: ",
-              x.size(), " elements over ", known);
+    LAT_CHECK(known > 0 && x.size() % known == 0, Code::shape, "reshape",
+              "cannot fill the -1: ", x.size(), " elements over ", known);
     *open = static_cast<double>(x.size() / known);
   }
   return reshape(x, shape_of_attrs(attrs));
@@ -102,7 +103,7 @@ Tensor reshape(const Tensor& x, std::initializer_list<i64> dims) {
 
 Tensor flatten(const Tensor& x) {
   LAT_CHECK(x.rank >= 1, Code::shape, "flatten", "a () tensor has no batch axis");
-  return reshape(x, {x.dim[0], x.dim[0] == 0 ? 0 : x.size() / x.dim[0]});
+  return reshape(x, {x.dim[0], around(x, 0).inner});
 }
 
 const Op k_slice{"slice",
@@ -149,8 +150,7 @@ const Op k_assemble{
     },
     [](Back& b) {
       for (int i = 0; i < b.inputs(); ++i)
-        if (b.wants(i))
-          b.add(i, slice(b.grad(), b.whole(i + 1), b.whole(i + 1) + b.in(i).dim[0]));
+        if (b.wants(i)) b.add(i, slice(b.grad(), b.whole(i + 1), b.whole(i + 1) + b.in(i).dim[0]));
     }};
 
 const Op k_stack{"stack",
@@ -175,8 +175,7 @@ const Op k_stack{"stack",
                  },
                  [](Back& b) {
                    for (int i = 0; i < b.inputs(); ++i)
-                     if (b.wants(i))
-                       b.add(i, reshape(slice(b.grad(), i, i + 1), b.in(i).shape()));
+                     if (b.wants(i)) b.add(i, reshape(slice(b.grad(), i, i + 1), b.in(i).shape()));
                  }};
 Tensor stack(std::span<const Tensor> xs) { return emit(k_stack, xs, {})[0]; }
 
@@ -224,55 +223,54 @@ Tensor concat(std::span<const Tensor> xs, int axis) {
 }
 
 // attributes: axis, begin, end
-const Op k_narrow{
-    "narrow",
-    [](Emit& e) {
-      const Tensor& x = e.in(0);
-      const int axis = axis_of(static_cast<int>(e.whole(0)), x.rank, e.name());
-      const i64 begin = e.whole(1), end = e.whole(2);
-      e.check(begin >= 0 && begin <= end && end <= x.dim[axis], "elements ", begin, " .. ", end,
-              " of axis ", axis, " of ", x.shape().text());
-      Shape shape = x.shape();
-      shape.dim[axis] = static_cast<int32_t>(end - begin);
-      const Tensor y = e.out(shape);
-      const Around r = around(x, axis);
-      const Tensor from = rest_of(x, begin * r.inner);
-      const i64 cols = (end - begin) * r.inner;
-      e.call(K::copy_rows, {y, from, r.outer, cols, cols, x.dim[axis] * r.inner});
-    },
-    [](Back& b) {
-      const Tensor x = b.in(0), g = b.grad();
-      const int axis = axis_of(static_cast<int>(b.whole(0)), x.rank, b.name());
-      const auto zeros = [&](i64 n) {
-        Shape s = x.shape();
-        s.dim[axis] = static_cast<int32_t>(n);
-        const Tensor z = b.ctx().empty(s, x.dtype);
-        b.ctx().call(K::fill, z.dtype, {z, z.size(), 0.0});
-        return z;
-      };
-      std::vector<Tensor> parts;
-      if (b.whole(1) > 0) parts.push_back(zeros(b.whole(1)));
-      parts.push_back(g);
-      if (b.whole(2) < x.dim[axis]) parts.push_back(zeros(x.dim[axis] - b.whole(2)));
-      b.add(0, parts.size() == 1 ? g : concat(parts, axis));
-    }};
+const Op k_narrow{"narrow",
+                  [](Emit& e) {
+                    const Tensor& x = e.in(0);
+                    const int axis = axis_of(static_cast<int>(e.whole(0)), x.rank, e.name());
+                    const i64 begin = e.whole(1), end = e.whole(2);
+                    e.check(begin >= 0 && begin <= end && end <= x.dim[axis], "elements ", begin,
+                            " .. ", end, " of axis ", axis, " of ", x.shape().text());
+                    Shape shape = x.shape();
+                    shape.dim[axis] = static_cast<int32_t>(end - begin);
+                    const Tensor y = e.out(shape);
+                    const Around r = around(x, axis);
+                    const Tensor from = rest_of(x, begin * r.inner);
+                    const i64 cols = (end - begin) * r.inner;
+                    e.call(K::copy_rows, {y, from, r.outer, cols, cols, x.dim[axis] * r.inner});
+                  },
+                  [](Back& b) {
+                    const Tensor x = b.in(0), g = b.grad();
+                    const int axis = axis_of(static_cast<int>(b.whole(0)), x.rank, b.name());
+                    const auto zeros = [&](i64 n) {
+                      Shape s = x.shape();
+                      s.dim[axis] = static_cast<int32_t>(n);
+                      const Tensor z = b.ctx().empty(s, x.dtype);
+                      b.ctx().call(K::fill, z.dtype, {z, z.size(), 0.0});
+                      return z;
+                    };
+                    std::vector<Tensor> parts;
+                    if (b.whole(1) > 0) parts.push_back(zeros(b.whole(1)));
+                    parts.push_back(g);
+                    if (b.whole(2) < x.dim[axis]) parts.push_back(zeros(x.dim[axis] - b.whole(2)));
+                    b.add(0, parts.size() == 1 ? g : concat(parts, axis));
+                  }};
 Tensor narrow(const Tensor& x, int axis, i64 begin, i64 end) {
   return emit1(k_narrow, {x},
                {static_cast<double>(axis), static_cast<double>(begin), static_cast<double>(end)});
 }
 
-const Op k_expand{"expand",
-                  [](Emit& e) {
-                    const Tensor& x = e.in(0);
-                    const Shape to = shape_of_attrs(e.attrs());
-                    e.check(broadcast_shape(e, x.shape(), to) == to, x.shape().text(),
-                            " does not stretch to ", to.text());
-                    const Broadcast c = collapse(e, to, x.shape(), to);
-                    const Tensor y = e.out(to);
-                    e.call(K::expand, {y, x, c.d[0], c.d[1], c.d[2], c.d[3], c.a[0], c.a[1],
-                                       c.a[2], c.a[3]});
-                  },
-                  [](Back& b) { b.add(0, sum_to(b.grad(), b.in(0).shape())); }};
+const Op k_expand{
+    "expand",
+    [](Emit& e) {
+      const Tensor& x = e.in(0);
+      const Shape to = shape_of_attrs(e.attrs());
+      e.check(broadcast_shape(e, x.shape(), to) == to, x.shape().text(), " does not stretch to ",
+              to.text());
+      const Broadcast c = collapse(e, to, x.shape(), to);
+      const Tensor y = e.out(to);
+      e.call(K::expand, {y, x, c.d[0], c.d[1], c.d[2], c.d[3], c.a[0], c.a[1], c.a[2], c.a[3]});
+    },
+    [](Back& b) { b.add(0, sum_to(b.grad(), b.in(0).shape())); }};
 Tensor expand(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const std::vector<double> attrs = attrs_of(shape);

@@ -1,12 +1,15 @@
 #pragma once
-// The program file, version 1: kernel calls with the memory they work on, weights, entry points and a golden run of each.
+// The program file, version 1: kernel calls with the memory they work on, weights, entry points and
+// a golden run of each.
 //
 //   header     Header, 32 bytes
-//   sections   kSections of them in the order of the enum: SectionHeader, then its payload, a multiple of 8 bytes
+//   sections   kSections of them, in the order of the enum: SectionHeader, then the payload, a
+//              multiple of 8 bytes
 //
-// Every number is little-endian; nothing lies between the sections or after the last. Each CRC-32 (IEEE 802.3, as in
-// zip and png) covers what follows it: together they cover every byte. A name is an offset into the text section.
-// engine/train/program_file.cpp writes the same bytes and does not include this file: the layers forbid it.
+// Every number is little-endian; nothing lies between the sections or after the last. Each CRC-32
+// (IEEE 802.3, as in zip and png) covers what follows it: together they cover every byte. A name is
+// an offset into the text section. engine/train/program_file.cpp writes the same bytes and does not
+// include this file: the layers forbid it.
 #include "kernels/common/types.h"
 
 namespace lat::runtime {

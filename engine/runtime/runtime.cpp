@@ -100,12 +100,14 @@ Status refuse(Error* error, Status status, u64 offset, const Parts&... parts) {
   return status;
 }
 
-// Alignment that the kernels may rely on. Capital roles are not of the working real type, and the letter does not say
-// of which: words, clocks and counts of 8 bytes unless the kernel is named here.
+// Alignment that the kernels may rely on. Capital roles are not of the working real type, and the
+// letter does not say of which: words, clocks and counts of 8 bytes unless the kernel is named
+// here.
 u64 alignment_of(const Kernel& row, char role, u32 real) {
+  constexpr const char* four[] = {"fill_i32", "categorical_log_prob", "categorical_log_prob_d1"};
   if (role >= 'a') return real == 1 ? 8 : 4;
   if (strcmp(row.name, "cast_u8") == 0) return 1;
-  for (const char* name : {"fill_i32", "categorical_log_prob", "categorical_log_prob_d1"})
+  for (const char* name : four)
     if (strcmp(row.name, name) == 0) return 4;
   return 8;
 }

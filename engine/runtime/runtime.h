@@ -1,5 +1,6 @@
 #pragma once
-// Runs a program file without the engine: no tape, no models, no exceptions; kernels are all it needs.
+// Runs a program file without the engine: no tape, no models, no exceptions; kernels are all it
+// needs.
 //
 //   size_t need;
 //   if (required_workspace(bytes, n, &need, &error) != Status::ok) ...
@@ -10,15 +11,16 @@
 //   model.run(decode);
 //   const Tensor x = model.output(decode, 0);
 //
-// It allocates nothing, holds no global state, starts no thread, prints nothing: the caller gives the file's bytes and
-// the workspace, and both must outlive the Model. The bytes are never written and need no alignment. One Model, one
-// thread at a time; Models share nothing.
+// It allocates nothing, holds no global state, starts no thread, prints nothing: the caller gives
+// the file's bytes and the workspace, and both must outlive the Model. The bytes are never written
+// and need no alignment. One Model, one thread at a time; Models share nothing.
 //
-// Safe to open: any bytes give a Model or an Error, reads stay within n and writes within the workspace. Checked are the
-// checksums, every count, name, role, range (against 64-bit overflow too) and alignment.
-// NOT checked is whether a call's integers and null pointers fit the extents that the writer recorded, nor is a kernel's
-// plan given sizes that only a forger would write: run, and also open, only files from a writer you trust. The
-// checksums find damage, not intent.
+// open: any bytes give a Model or an Error; reads stay within n, writes within the workspace. Checked
+// are the checksums, every count, name, role, range (against 64-bit overflow too) and alignment.
+// run: NOT checked is whether a call's integers and null pointers fit the extents that the writer
+// recorded; a forged file can make a kernel read and write outside the arenas (and, on opening, make
+// the sum in a kernel's plan overflow). Run only files from a writer you trust: the checksums find
+// damage, not intent.
 #include <stddef.h>
 
 #include "engine/runtime/format.h"
@@ -45,9 +47,10 @@ struct Error {
   char text[160] = {};  // what, and what was expected; ends with a zero byte
 };
 
-enum class DType : u32 { f32, f64, i32, u8 };
+enum class DType : u32 { f32, f64, int32, uint8 };
 
-// A named place in the workspace; row-major, last axis fastest. data is null where there is none of that name.
+// A named place in the workspace; row-major, last axis fastest. data is null where there is none of
+// that name.
 struct Tensor {
   const char* name = nullptr;
   void* data = nullptr;
@@ -70,18 +73,21 @@ class Model {
   Tensor output(i32 entry, i32 index) const;  // valid until the next run, of any entry
   // Copies exactly the input's bytes.
   Status set_input(i32 entry, i32 index, const void* data, size_t bytes);
-  // The calls of the entry, in order. What it leaves in the state is there for the next run, of any entry.
+  // The calls of the entry, in order. What it leaves in the state is there for the next run, of any
+  // entry.
   Status run(i32 entry);
 
-  // State by name or index: parameters, words such as the learning rate, clocks. Set by writing to data.
+  // State by name or index: parameters, words such as the learning rate, clocks. Set by writing to
+  // data.
   i32 states() const;
   Tensor state(i32 index) const;
   Tensor state(const char* name) const;
 
   // The state as stored in the file.
   void reset();
-  // Runs the entry on the golden input with the state as stored and compares the outputs, bit for bit, with those of
-  // the machine that wrote the file. Leaves the state as stored. Status::golden names the output and its first byte.
+  // Runs the entry on the golden input with the state as stored and compares the outputs, bit for
+  // bit, with those of the machine that wrote the file. Leaves the state as stored. Status::golden
+  // names the output and its first byte.
   Status check_golden(i32 entry, Error* error);
 
   // Working real type: f32 or f64.
@@ -108,13 +114,13 @@ class Model {
   DType real_ = DType::f32;
 };
 
-// How many bytes open needs: arenas, one call's kernel workspace, resolved calls. Validates the whole file. O(n).
-// `isa` must be one that the machine has; the bits are equal on all.
+// How many bytes open needs: arenas, one call's kernel workspace, resolved calls. Validates the
+// whole file. O(n). `isa` must be one that the machine has; the bits are equal on all.
 Status required_workspace(const void* bytes, size_t n, size_t* needed, Error* error,
                           kernels::Isa isa = kernels::best_isa());
 
-// Validates the file and lays the Model out in the workspace, at any alignment. O(n). A Model whose opening fails has no
-// entries.
+// Validates the file and lays the Model out in the workspace, at any alignment. O(n). A Model whose
+// opening fails has no entries.
 Status open(const void* bytes, size_t n, void* workspace, size_t workspace_bytes, Model* model,
             Error* error, kernels::Isa isa = kernels::best_isa());
 

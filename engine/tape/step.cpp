@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "kernels/common/planted.h"
+
 namespace lat {
 
 using kernels::K;
@@ -29,7 +31,7 @@ StepBase::StepBase(Context& ctx, std::string name)
 StepBase::~StepBase() = default;
 
 void StepBase::seek(u64 tick, u64 row) {
-  const u64 clock[2] = {tick, row};
+  const u64 clock[2] = {tick, kernels::planted(kernels::Bug::row_ignored) ? 0 : row};
   std::memcpy(clock_.tensor().data, clock, sizeof(clock));
 }
 
@@ -53,10 +55,11 @@ std::span<const Buffer> StepBase::arguments() const {
 
 const Tensor& StepBase::tapped(const std::string& name) const {
   std::vector<std::string> names;
-  for (const auto& [tapped_name, buffer] : taps_) {
-    if (tapped_name == name) return buffer.tensor();
-    names.push_back(tapped_name);
-  }
+  if (last_ < recordings_.size())
+    for (const auto& [tapped_name, buffer] : recordings_[last_]->taps) {
+      if (tapped_name == name) return buffer.tensor();
+      names.push_back(tapped_name);
+    }
   fail(Code::usage, name_, "no tap is called '", name, "'.", suggestion(name, names));
 }
 
@@ -87,17 +90,20 @@ void StepBase::execute(size_t r, std::span<const Tensor> args, Program* program)
     Context& ctx;
     Context::Draws draws;
     StepBase* step;
+    const Op* op;
     bool recorded;
     ~Restore() {
       ctx.draws = draws;
       ctx.step = step;
+      ctx.op = op;
       if (recorded) ctx.end_recording();
     }
   };
   if (program) ctx_.begin_recording(program);
-  const Restore restore{ctx_, ctx_.draws, ctx_.step, program != nullptr};
+  const Restore restore{ctx_, ctx_.draws, ctx_.step, ctx_.op, program != nullptr};
   ctx_.draws = {id_, 0, clock_.tensor()};
   ctx_.step = this;
+  running_ = r;
   ctx_.call(K::advance, ctx_.real(), {clock_.tensor()});
   ctx_.call(K::fill_i32, ctx_.real(), {ctx_.ok(), 1, 1});
   body(r, Key{recordings_[r]->key}, args);
@@ -138,7 +144,8 @@ size_t StepBase::run(Key key, std::span<const Tensor> args) {
         Program now;
         execute(r, slots, &now);
         const std::string changed = difference(rec.program, now, ctx_.rows());
-        LAT_CHECK(changed.empty(), Code::state, name_, "call ", rec.calls + 1,
+        LAT_CHECK(changed.empty() || kernels::planted(kernels::Bug::recording_never_compared),
+                  Code::state, name_, "call ", rec.calls + 1,
                   " does not repeat its recording. ", changed,
                   ". A host value that changes must be a Word, the key or an argument");
       }
@@ -154,38 +161,48 @@ size_t StepBase::run(Key key, std::span<const Tensor> args) {
   return r;
 }
 
+// With ok cleared nothing is written that outlives the step, and the optimiser only drops the gradient.
 std::string StepBase::first_not_finite() {
   if (ctx_.options().eager || last_ >= recordings_.size()) return "";
   const Program& p = recordings_[last_]->program;
   const Buffer finite(ctx_, {}, DType::i32);
   int32_t& flag = *static_cast<int32_t*>(finite.tensor().data);
-  seek(tick() - 1);
+  u64* const clock = static_cast<u64*>(clock_.tensor().data);
+  --clock[0];
+  const bool was_finite = ctx_.step_was_finite();
+  std::string first;
   for (size_t i = 0; i < p.calls.size(); ++i) {
     const Call& c = p.calls[i];
     const kernels::Kernel& row = ctx_.rows()[c.kernel];
     ctx_.replay(p, i, i + 1);
-    for (int32_t j = 0; j < c.count; ++j) {
+    ctx_.call_now(K::fill_i32, ctx_.real(), {ctx_.ok(), 1, 0});
+    for (int32_t j = 0; first.empty() && j < c.count; ++j) {
       const size_t a = static_cast<size_t>(c.first + j);
       if ((row.roles[j] != 'w' && row.roles[j] != 'a') || p.args[a].p == nullptr) continue;
       flag = 1;
       Tensor t = finite;
       t.data = p.args[a].p;
       ctx_.call_now(K::all_finite, c.real, {finite.tensor(), t, p.bytes[a] / size_of(c.real)});
-      if (flag == 0) return c.op ? c.op->name : row.name;
+      if (flag == 0) first = c.op ? c.op->name : row.name;
     }
   }
-  return "";
+  ctx_.call_now(K::fill_i32, ctx_.real(), {ctx_.ok(), 1, was_finite});
+  return first;
 }
 
 void tap(const std::string& name, const Tensor& t) {
   LAT_CHECK(t && t.ctx->step, Code::state, "tap", "'", name, "' is tapped outside a Step");
   StepBase& step = *t.ctx->step;
-  auto found = std::find_if(step.taps_.begin(), step.taps_.end(),
-                            [&](const auto& p) { return p.first == name; });
-  if (found == step.taps_.end() || !(found->second.tensor().shape() == t.shape())) {
-    step.taps_.emplace_back(name, Buffer(*t.ctx, t.shape(), t.dtype));
-    found = step.taps_.end() - 1;
+  auto& taps = step.recordings_[step.running_]->taps;
+  auto found =
+      std::find_if(taps.begin(), taps.end(), [&](const auto& p) { return p.first == name; });
+  if (found == taps.end()) {
+    taps.emplace_back(name, Buffer(*t.ctx, t.shape(), t.dtype));
+    found = taps.end() - 1;
   }
+  LAT_CHECK(found->second.tensor().shape() == t.shape(), Code::state, "tap", "'", name, "' was ",
+            found->second.tensor().shape().text(), " and is now ", t.shape().text(),
+            "; what changes the shapes must be an argument or the key");
   copy_bits(found->second, t);
 }
 

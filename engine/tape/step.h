@@ -49,9 +49,10 @@ class StepBase {
 
   struct Recording {
     i64 key;
-    std::vector<Buffer> slots;    // the arguments
+    std::vector<Buffer> slots;  // the arguments
     Program program;
     std::vector<Buffer> results;  // in the order in which keep() met them
+    std::vector<std::pair<std::string, Buffer>> taps;
     u64 calls = 0;
   };
   // Runs the body on these arguments; its result stays in the derived class.
@@ -74,7 +75,7 @@ class StepBase {
   u32 id_;
   Buffer clock_;
   std::vector<std::unique_ptr<Recording>> recordings_;
-  std::vector<std::pair<std::string, Buffer>> taps_;
+  size_t running_ = 0;  // the recording whose body runs
   size_t last_ = 0;
   u64 calls_ = 0;
 };
@@ -88,15 +89,13 @@ void each_tensor(Tensor& t, F&& f) {
   f(t);
 }
 template <class R, class F>
-  requires requires(R& r) { r.begin(); }
+requires requires(R& r) { r.begin(); }
 void each_tensor(R& r, F&& f) {
   for (auto& t : r) each_tensor(t, f);
 }
 template <class R, class F>
-  requires requires(R& r, F& f) { r.each_tensor(f); }
-void each_tensor(R& r, F&& f) {
-  r.each_tensor(f);
-}
+requires requires(R& r, F& f) { r.each_tensor(f); }
+void each_tensor(R& r, F&& f) { r.each_tensor(f); }
 
 // The signature of a body: R(Tensor...) or R(Key, Tensor...).
 template <class F>
@@ -114,17 +113,20 @@ template <class F>
 class Step : public StepBase {
   using R = typename Signature<F>::R;
   static constexpr size_t kArgs = Signature<F>::kArgs;
+  // A tensor goes by value, so that a Step called twice inside another one gives two results.
+  static constexpr bool kByValue = std::is_void_v<R> || std::is_trivially_copyable_v<R>;
+  using Returned = std::conditional_t<kByValue, R, std::add_lvalue_reference_t<const R>>;
 
  public:
   Step(Context& ctx, std::string name, F f) : StepBase(ctx, std::move(name)), f_(std::move(f)) {}
 
   // The body's result, in slots that hold it until the next call with the same shapes and key.
   template <class... A>
-  decltype(auto) operator()(const A&... args) {
+  Returned operator()(const A&... args) {
     return (*this)(Key{}, args...);
   }
   template <class... A>
-  decltype(auto) operator()(Key key, const A&... args) {
+  Returned operator()(Key key, const A&... args) {
     static_assert(sizeof...(A) == kArgs, "a Step is called with its body's arguments");
     const std::array<Tensor, kArgs> list{Tensor(args)...};
     if constexpr (std::is_void_v<R>) {
@@ -135,9 +137,9 @@ class Step : public StepBase {
     } else {
       if (nested()) {
         inlined_ = invoke(key, list.data(), std::make_index_sequence<kArgs>{});
-        return static_cast<const R&>(inlined_);
+        return inlined_;
       }
-      return static_cast<const R&>(results_[run(key, list)]);
+      return results_[run(key, list)];
     }
   }
 

@@ -54,6 +54,7 @@ Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const doubl
   for (int i = 0; i < e.output_count; ++i) {
     Tensor& t = e.outputs[static_cast<size_t>(i)];
     if (is_real(t.dtype)) {
+      ctx.stamp(t);
       t = tape.leaf(t);
       tape.vars.back().node = static_cast<int32_t>(tape.nodes.size());
     }

@@ -32,8 +32,8 @@ constexpr double kAnyLeast = -1e300, kAnyMost = 1e300;
 template <class Config>
 std::vector<Field> list_fields(Config& config, const std::string& prefix) {
   std::vector<Field> out;
-  config.fields([&]<class T>(const char* name, T& value, const char* help,
-                             double least = kAnyLeast, double most = kAnyMost) {
+  config.fields([&]<class T>(const char* name, T& value, const char* help, double least = kAnyLeast,
+                             double most = kAnyMost) {
     Field f{prefix + "." + name, "", "", help};
     if (least > kAnyLeast) f.help += " (" + number_text(least) + " .. " + number_text(most) + ")";
     if constexpr (std::is_same_v<T, std::string>) {

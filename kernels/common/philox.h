@@ -1,12 +1,14 @@
 #pragma once
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011): 128 random bits from a 128-bit counter and a 64-bit key, any
-// counter at any time. This is the plain form; random.cpp computes 16 counters side by side.
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011): 128 random bits from a 128-bit counter and a
+// 64-bit key, any counter at any time. This is the plain form; random.cpp computes 16 counters side
+// by side.
 #include "kernels/common/types.h"
 
 namespace lat::kernels::LAT_ISA {
 
 constexpr u32 kPhiloxMul0 = 0xD2511F53u, kPhiloxMul1 = 0xCD9E8D57u;  // multipliers
-constexpr u32 kPhiloxKey0 = 0x9E3779B9u, kPhiloxKey1 = 0xBB67AE85u;  // what each round adds to the key
+constexpr u32 kPhiloxKey0 = 0x9E3779B9u,
+              kPhiloxKey1 = 0xBB67AE85u;  // what each round adds to the key
 constexpr i32 kPhiloxRounds = 10;
 
 struct Philox {

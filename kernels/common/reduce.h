@@ -1,5 +1,6 @@
 #pragma once
-// Sums and maxima of a row in the fixed order of reduce_spec.h: 64 lanes, folded by halves, a chunk at a time.
+// Sums and maxima of a row in the fixed order of reduce_spec.h: 64 lanes, folded by halves, a chunk
+// at a time.
 #include "kernels/common/map.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -37,7 +38,8 @@ template <i64 step, class V>
 LAT_INLINE V rotate(V v) {
   return [&]<size_t... I>(std::index_sequence<I...>) LAT_FLAT {
     return __builtin_shufflevector(v, v, int((I + step) % sizeof...(I))...);
-  }(std::make_index_sequence<size_t(kWidth<V>)>{});
+  }
+  (std::make_index_sequence<size_t(kWidth<V>)>{});
 }
 
 template <class Op, i64 half, class V>
@@ -59,17 +61,25 @@ LAT_INLINE Elem<V> fold_lanes(V* lane) {
   }
 }
 
-// Joins term(in, c), the terms c, c + 1, ... of a row. `unroll` keeps the lanes in registers: for short terms.
-// The lanes that a row does not fill hold Op's start, which joins without a trace: a lane of a sum is never -0.
+// Joins term(in, c), the terms c, c + 1, ... of a row. `unroll` keeps the lanes in registers: for
+// short terms. The lanes that a row does not fill hold Op's start, which joins without a trace: a
+// lane of a sum is never -0.
 template <class Op, bool unroll, class T, class Term>
 LAT_INLINE T row_join(i64 cols, Term&& term) {
   using V = Vec<T>;
   constexpr i64 w = kWidth<V>, n = kLanes / w;
+  const V start = Op::template start<V>();
+  const auto tail = [&](i64 c, i64 left) LAT_FLAT {  // the last, partial vector of a row
+    const V v = term(Few<T>{left}, c);
+    return lane_numbers<V>() < splat<V>(T(left)) ? v : start;
+  };
+  if (cols < w) return fold_vector<Op, w / 2>(Op::join(start, tail(0, cols)));
   T total = Op::template start<T>();
   for (i64 chunk = 0; chunk < cols; chunk += kRowChunk) {
     const i64 end = min_of(cols, chunk + kRowChunk);
-    V lane[n], rest[n];
-    for (i64 k = 0; k < n; ++k) lane[k] = rest[k] = Op::template start<V>();
+    V lane[n];
+#pragma GCC unroll 16
+    for (i64 k = 0; k < n; ++k) lane[k] = start;
     i64 c = chunk;
     if constexpr (unroll) {
       for (; c + kLanes <= end; c += kLanes)
@@ -80,13 +90,12 @@ LAT_INLINE T row_join(i64 cols, Term&& term) {
         for (i64 k = 0; k < n; ++k) lane[k] = Op::join(lane[k], term(Whole<T>{}, c + k * w));
     }
     if (c < end) {
+      V rest[n];
+#pragma GCC unroll 16
+      for (i64 k = 0; k < n; ++k) rest[k] = start;
       i64 k = 0;
       for (; c + w <= end; c += w, ++k) rest[k] = term(Whole<T>{}, c);
-      if (c < end) {
-        const Few<T> in{end - c};
-        const auto exists = lane_numbers<V>() < splat<V>(T(in.n));
-        rest[k] = exists ? term(in, c) : Op::template start<V>();
-      }
+      if (c < end) rest[k] = tail(c, end - c);
 #pragma GCC unroll 16
       for (i64 l = 0; l < n; ++l) lane[l] = Op::join(lane[l], rest[l]);
     }

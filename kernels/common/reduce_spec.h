@@ -1,7 +1,8 @@
 #pragma once
-// The order in which a row is summed: lane l of 64 takes the terms l, l + 64, l + 128, ... from +0; then lane l takes
-// lane l + 32, l + 16, ... l + 1. A row longer than 4096 is cut into chunks of 4096, whose sums are added in order.
-// Maxima go the same way: which of +0 and -0 is kept depends on the order too.
+// The order in which a row is summed: lane l of 64 takes the terms l, l + 64, l + 128, ... from +0;
+// then lane l takes lane l + 32, l + 16, ... l + 1. A row longer than 4096 is cut into chunks of
+// 4096, whose sums are added in order. Maxima go the same way: which of +0 and -0 is kept depends
+// on the order too.
 #include "kernels/common/vec.h"
 
 namespace lat::kernels::spec {
@@ -29,7 +30,8 @@ T row_join(i64 cols, T start, Join join, Term term) {
 
 template <class T, class Term>
 T row_total(i64 cols, Term term) {
-  return row_join(cols, T(0), [](T a, T b) { return a + b; }, term);
+  return row_join(
+      cols, T(0), [](T a, T b) { return a + b; }, term);
 }
 
 template <class T>

@@ -10,7 +10,7 @@
 
 namespace lat::kernels {
 
-inline float soft_fma(float a, float b, float c) {
+LAT_INLINE float soft_fma(float a, float b, float c) {
   const double p = double(a) * double(b);
   const double s = p + double(c);
   const double t = s - p;

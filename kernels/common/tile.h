@@ -166,21 +166,34 @@ LAT_INLINE void finish_tile(T* acc, i64 rows, i64 cols, const Finish<T>& how, Ro
   constexpr i64 w = kWidth<V>;
   const i64 whole = cols / w * w, width = ceil_div(cols, w) * w;
   const Tail<V> tail(cols - whole);
-  const auto add = [&](T* to, const T* from) {
-    for (i64 j = 0; j < whole; j += w) store(to + j, load<V>(to + j) + load<V>(from + j));
-    if (whole < cols) store(to + whole, load<V>(to + whole) + tail.load(from + whole));
-  };
-  if (how.add)  // total + chunk: addition commutes
-    for (i64 i = 0; i < rows; ++i) add(acc + i * width, row(i));
-  if (how.last && how.bias)
-    for (i64 i = 0; i < rows; ++i) add(acc + i * width, how.bias);
-  if (how.last && how.act)
-    for (i64 j = 0; j < rows * width; j += w) store(acc + j, activate(load<V>(acc + j), how.act));
+  const T* const bias = how.last ? how.bias : nullptr;
+  const bool relu = how.last && how.act == 1, slow = how.last && how.act > 1;
   for (i64 i = 0; i < rows; ++i) {
     T* const c = row(i);
-    const T* const from = acc + i * width;
-    for (i64 j = 0; j < whole; j += w) store(c + j, load<V>(from + j));
-    if (whole < cols) store_part(c + whole, load<V>(from + whole), cols - whole);
+    T* const from = acc + i * width;
+    T* const to = slow ? from : c;
+    for (i64 j = 0; j < whole; j += w) {
+      V x = load<V>(from + j);
+      if (how.add) x = load<V>(c + j) + x;
+      if (bias) x = x + load<V>(bias + j);
+      if (relu) x = m::relu(x);
+      store(to + j, x);
+    }
+    if (whole < cols) {
+      V x = load<V>(from + whole);
+      if (how.add) x = tail.load(c + whole) + x;
+      if (bias) x = x + tail.load(bias + whole);
+      if (relu) x = m::relu(x);
+      store_part(to + whole, x, cols - whole);
+    }
+  }
+  if (!slow) return;
+  for (i64 j = 0; j < rows * width; j += w) store(acc + j, activate(load<V>(acc + j), how.act));
+  for (i64 i = 0; i < rows; ++i) {
+    T* const c = row(i);
+    for (i64 j = 0; j < whole; j += w) store(c + j, load<V>(acc + i * width + j));
+    if (whole < cols)
+      store_part(c + whole, load<V>(acc + i * width + whole), cols - whole);
   }
 }
 

@@ -13,6 +13,9 @@
 #error "latent promises bits: build without -ffast-math / -Ofast"
 #endif
 
+// Code shared by several instruction sets is never emitted out of line: the linker would keep one copy for all.
+#define LAT_INLINE inline __attribute__((always_inline))
+
 namespace lat::kernels {
 
 using i32 = int32_t;
@@ -27,8 +30,8 @@ struct Part {
   i64 count = 1;
   void* workspace = nullptr;  // Plan::workspace bytes, 64-byte aligned, private to this part
 
-  i64 begin(i64 n) const { return n * index / count; }  // [begin, end) of n items
-  i64 end(i64 n) const { return n * (index + 1) / count; }
+  LAT_INLINE i64 begin(i64 n) const { return n * index / count; }  // [begin, end) of n items
+  LAT_INLINE i64 end(i64 n) const { return n * (index + 1) / count; }
 };
 
 // How a call is cut: a function of its arguments alone.
@@ -37,12 +40,12 @@ struct Plan {
   i64 workspace = 0;  // bytes for each part
 };
 
-constexpr i64 min_of(i64 a, i64 b) { return b < a ? b : a; }
-constexpr i64 max_of(i64 a, i64 b) { return a < b ? b : a; }
-constexpr i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
+constexpr LAT_INLINE i64 min_of(i64 a, i64 b) { return b < a ? b : a; }
+constexpr LAT_INLINE i64 max_of(i64 a, i64 b) { return a < b ? b : a; }
+constexpr LAT_INLINE i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
 
 // Parts for `work` units when `grain` units are worth a hand-over (about 10 us), at most 64.
-constexpr Plan share(i64 work, i64 grain, i64 most = 64) {
+constexpr LAT_INLINE Plan share(i64 work, i64 grain, i64 most = 64) {
   return {max_of(1, min_of(min_of(work / max_of(1, grain), most), 64)), 0};
 }
 
@@ -52,7 +55,7 @@ struct InOut {
   T* p;
 };
 
-constexpr i64 kChunk = 512;      // products and column sums: terms per chain before its sum is added
+constexpr i64 kChunk = 512;  // products and column sums: terms per chain before its sum is added
 constexpr i64 kRowChunk = 4096;  // row sums: terms per 64-lane block
 constexpr i64 kLanes = 64;       // row sums: lanes
 

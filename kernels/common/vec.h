@@ -23,8 +23,6 @@
 #define LAT_VECTOR_BYTES 16
 #endif
 
-#define LAT_INLINE inline __attribute__((always_inline))
-
 namespace lat::kernels::LAT_ISA {
 
 typedef float VecF __attribute__((vector_size(LAT_VECTOR_BYTES)));
@@ -95,7 +93,7 @@ LAT_INLINE V splat(Elem<V> s) {
   if constexpr (kWidth<V> == 1)
     return s;
   else
-    return V{} + s;
+    return s - V{};  // keeps -0, and compiles to a broadcast
 }
 
 template <class V>
@@ -114,9 +112,9 @@ LAT_INLINE void store(Elem<V>* p, V v) {
 template <class V>
 LAT_INLINE V load_part(const Elem<V>* p, i64 n) {
 #if LAT_VECTOR_BYTES == 64
-  if constexpr (sizeof(Elem<V>) == 4 && kWidth<V> > 1)
+  if constexpr (sizeof(Elem<V>) == 4 && kWidth < V >> 1)
     return bits<V>(_mm512_maskz_loadu_epi32(__mmask16((1u << n) - 1u), p));
-  if constexpr (sizeof(Elem<V>) == 8 && kWidth<V> > 1)
+  if constexpr (sizeof(Elem<V>) == 8 && kWidth < V >> 1)
     return bits<V>(_mm512_maskz_loadu_epi64(__mmask8((1u << n) - 1u), p));
 #endif
   V v{};
@@ -127,11 +125,11 @@ LAT_INLINE V load_part(const Elem<V>* p, i64 n) {
 template <class V>
 LAT_INLINE void store_part(Elem<V>* p, V v, i64 n) {
 #if LAT_VECTOR_BYTES == 64
-  if constexpr (sizeof(Elem<V>) == 4 && kWidth<V> > 1) {
+  if constexpr (sizeof(Elem<V>) == 4 && kWidth < V >> 1) {
     _mm512_mask_storeu_epi32(p, __mmask16((1u << n) - 1u), bits<__m512i>(v));
     return;
   }
-  if constexpr (sizeof(Elem<V>) == 8 && kWidth<V> > 1) {
+  if constexpr (sizeof(Elem<V>) == 8 && kWidth < V >> 1) {
     _mm512_mask_storeu_epi64(p, __mmask8((1u << n) - 1u), bits<__m512i>(v));
     return;
   }
@@ -154,8 +152,7 @@ LAT_INLINE VecF fma(VecF a, VecF b, VecF c) {
 #elif defined(__FMA__)
   return bits<VecF>(_mm256_fmadd_ps(bits<__m256>(a), bits<__m256>(b), bits<__m256>(c)));
 #elif defined(__aarch64__)
-  return bits<VecF>(
-      vfmaq_f32(bits<float32x4_t>(c), bits<float32x4_t>(a), bits<float32x4_t>(b)));
+  return bits<VecF>(vfmaq_f32(bits<float32x4_t>(c), bits<float32x4_t>(a), bits<float32x4_t>(b)));
 #else
   VecF r{};
   for (i64 l = 0; l < kWidth<VecF>; ++l) r[l] = soft_fma(a[l], b[l], c[l]);

@@ -10,8 +10,11 @@
 #include "kernels/conv/conv.h"
 
 #include "kernels/common/pack.h"
+#include "kernels/common/planted.h"
 #include "kernels/common/tile.h"
+#include "kernels/conv/narrow_data.h"
 #include "kernels/conv/patches.h"
+#include "kernels/conv/pixel_class.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
@@ -61,11 +64,11 @@ void patches_times_filter(const Patches<T>& x, i64 row0, i64 row1, const T* filt
       for (i64 r0 = row0; r0 < row1; r0 += block) {
         const i64 r1 = min_of(r0 + block, row1);
         gather(a, lda, x, r0, r1 - r0, k0, depth);
+        i64 q = r0 % x.Q, p = r0 / x.Q % x.P, image = r0 / (x.Q * x.P);
         const i64 tiles = ceil_div(r1 - r0, kTileRows);
         for (i64 t = 0; t < tiles; ++t) {
           const i64 i = r0 + (r1 - r0) * t / tiles;
           const i64 rows = r0 + (r1 - r0) * (t + 1) / tiles - i;
-          i64 q = i % x.Q, p = i / x.Q % x.P, image = i / (x.Q * x.P);
           for (i64 l = 0; l < rows; ++l) {
             pixel[l] = out.y + image * out.image + p * out.row + q * out.col;
             if (++q == x.Q) {
@@ -109,6 +112,7 @@ bool packs_filter(i64 K) {
 template <class T>
 void conv2d(Part part, T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
             i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (planted(Bug::conv_padding)) ++pad;
   const Patches<T> patches{x, B, H, W, C, R, S, P, Q, stride, pad, pad};
   const i64 n = patches.rows();
   patches_times_filter(patches, part.begin(n), part.end(n), packs_filter<T>(K) ? nullptr : f, K,
@@ -130,20 +134,30 @@ Plan conv2d_plan(T*, const T*, const T*, const T*, i64 B, i64, i64, i64 C, i64 K
 
 namespace {
 
-// One axis of a class of pixels: pixels first, first + stride, ... (count of them) are reached by the taps last,
-// last - stride, ... (taps of them); pixel `first` meets tap `last` at position `origin` of dy.
-struct Class {
-  i64 first, count, last, taps, origin;
-};
-Class class_of(i64 parity, i64 size, i64 taps, i64 stride, i64 pad) {
-  const i64 first = ((parity - pad) % stride + stride) % stride;
-  Class c{first, first < size ? (size - 1 - first) / stride + 1 : 0, 0, 0, 0};
-  if (parity < taps) {
-    c.taps = (taps - 1 - parity) / stride + 1;
-    c.last = parity + (c.taps - 1) * stride;
-    c.origin = (first + pad - c.last) / stride;
+// Few channels leave most lanes of a tile idle: then the lanes run along the pixels.
+template <class T>
+i64 narrow_workspace(i64 H, i64 W, i64 K, i64 R, i64 S, i64 stride, i64 pad) {
+  const Band band = band_of<T>(0, min_of(H, kBandRows * stride), H, W, R, S, stride, pad);
+  return (band.p_count + 1) * K * band.line * i64(sizeof(T));  // later bands may need one row more
+}
+template <class T>
+bool is_narrow(i64 H, i64 W, i64 C, i64 K, i64 R, i64 S, i64 stride, i64 pad) {
+  return 0 < C && C <= kMaxNarrow && W >= stride * kWidth<Vec<T>> / 2 &&
+         narrow_workspace<T>(H, W, K, R, S, stride, pad) <= kNarrowSpace;
+}
+
+template <class T>
+void narrow_data(Part part, T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W,
+                 i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  constexpr decltype(&narrow_band<T, 1>) kBands[] = {&narrow_band<T, 1>, &narrow_band<T, 2>,
+                                                     &narrow_band<T, 3>, &narrow_band<T, 4>};
+  const i64 height = kBandRows * stride, bands = ceil_div(H, height);
+  for (i64 u = part.begin(B * bands); u < part.end(B * bands); ++u) {
+    const i64 b = u / bands, h0 = u % bands * height;
+    const Band band = band_of<T>(h0, min_of(h0 + height, H), H, W, R, S, stride, pad);
+    kBands[C - 1](band, dx + b * H * W * C, dy + b * P * Q * K, f, bias, H, W, K, R, S, P, Q,
+                  stride, pad, act, static_cast<T*>(part.workspace));
   }
-  return c;
 }
 
 }  // namespace
@@ -151,9 +165,13 @@ Class class_of(i64 parity, i64 size, i64 taps, i64 stride, i64 pad) {
 template <class T>
 void conv2d_data(Part part, T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W,
                  i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_narrow<T>(H, W, C, K, R, S, stride, pad)) {
+    narrow_data(part, dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act);
+    return;
+  }
   for (i64 parity = 0; parity < stride * stride; ++parity) {
-    const Class h = class_of(parity / stride, H, R, stride, pad);
-    const Class w = class_of(parity % stride, W, S, stride, pad);
+    const PixelClass h = pixel_class(parity / stride, H, R, stride, pad);
+    const PixelClass w = pixel_class(parity % stride, W, S, stride, pad);
     const Patches<T> patches{dy,     B,       P,       Q, K,         h.taps,   w.taps,
                              h.count, w.count, 1, -h.origin, -w.origin};
     const Pixels<T> pixels{dx + (h.first * W + w.first) * C, H * W * C, stride * W * C, stride * C};
@@ -176,10 +194,15 @@ void conv2d_data(Part part, T* dx, const T* dy, const T* f, const T* bias, i64 B
 
 template <class T>
 Plan conv2d_data_plan(T*, const T*, const T*, const T*, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
-                      i64 S, i64, i64, i64 stride, i64, i64) {
+                      i64 S, i64, i64, i64 stride, i64 pad, i64) {
+  const i64 work = B * H * W * C * (R * S * K / (stride * stride) + 8);
+  if (is_narrow<T>(H, W, C, K, R, S, stride, pad)) {
+    Plan plan = share(work, kGrain / 2, B * ceil_div(H, kBandRows * stride));
+    plan.workspace = round_up(narrow_workspace<T>(H, W, K, R, S, stride, pad), 64);
+    return plan;
+  }
   const i64 pixels = B * ceil_div(H, stride) * ceil_div(W, stride);  // of a class
-  Plan plan = share(B * H * W * C * (R * S * K / (stride * stride) + 8), kGrain,
-                    pixels / (16 * kTileRows));
+  Plan plan = share(work, kGrain, pixels / (16 * kTileRows));
   plan.workspace = patch_workspace<T>(ceil_div(R, stride) * ceil_div(S, stride) * K, C, true);
   return plan;
 }

@@ -86,10 +86,12 @@ template <class T>
 void gather(T* dst, i64 ld, const Patches<T>& x, i64 row, i64 rows, i64 col, i64 cols) {
   if (cols == 0) return;
   const i64 line = x.W * x.C, run = x.S * x.C;
-  for (const i64 end = row + rows; row < end;) {
-    const i64 q = row % x.Q, p = row / x.Q % x.P, b = row / (x.Q * x.P);
+  const i64 first_r = col / run, first_at = col % run, end = row + rows;
+  if (row >= end) return;
+  i64 q = row % x.Q, p = row / x.Q % x.P, b = row / (x.Q * x.P);
+  while (row < end) {
     const i64 n = min_of(x.Q - q, end - row);
-    i64 r = col / run, at = col % run;
+    i64 r = first_r, at = first_at;
     for (i64 done = 0; done < cols; ++r, at = 0) {
       const i64 length = min_of(run - at, cols - done);
       const i64 h = p * x.stride + r - x.pad_h;
@@ -104,6 +106,8 @@ void gather(T* dst, i64 ld, const Patches<T>& x, i64 row, i64 rows, i64 col, i64
     }
     row += n;
     dst += n * ld;
+    q = 0;
+    if (++p == x.P) p = 0, ++b;
   }
 }
 

@@ -1,8 +1,10 @@
-// Elementwise operations, whole vectors at a time. A broadcast is walked as runs along its last axis, after axes that
-// lie side by side in every operand have been joined: most calls become one run.
+// Elementwise operations, whole vectors at a time. A broadcast is walked as runs along its last
+// axis, after axes that lie side by side in every operand have been joined: most calls become one
+// run.
 #include "kernels/elementwise/elementwise.h"
 
 #include "kernels/common/map.h"
+#include "kernels/common/planted.h"
 #include "kernels/elementwise/functions.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -10,16 +12,15 @@ namespace {
 
 template <class Fn, class T>
 LAT_INLINE void map_f(Part part, T* y, const T* x, i64 n, double p, double q) {
-  const Vec<T> vp = broadcast<Vec<T>>(T(p)), vq = broadcast<Vec<T>>(T(q));
-  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
-    in.store(y + i, Fn::f(in.load(x + i), vp, vq));
-  });
+  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
+  map<T>(cut(part, n),
+         [&](auto in, i64 i) LAT_FLAT { in.store(y + i, Fn::f(in.load(x + i), vp, vq)); });
 }
 
 template <class Fn, class T>
 LAT_INLINE void map_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,
                        double q) {
-  const Vec<T> vp = broadcast<Vec<T>>(T(p)), vq = broadcast<Vec<T>>(T(q));
+  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
     in.store(dx + i, in.load(dy + i) * Fn::d1(in.load(x + i), in.load(y + i), vp, vq));
   });
@@ -28,7 +29,7 @@ LAT_INLINE void map_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i6
 template <class Fn, class T>
 LAT_INLINE void map_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,
                        double p, double q) {
-  const Vec<T> vp = broadcast<Vec<T>>(T(p)), vq = broadcast<Vec<T>>(T(q));
+  const Vec<T> vp = splat<Vec<T>>(T(p)), vq = splat<Vec<T>>(T(q));
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
     const Vec<T> f2 = Fn::d2(in.load(x + i), in.load(y + i), vp, vq);
     in.store(g + i, in.load(u + i) * in.load(dy + i) * f2);
@@ -94,7 +95,7 @@ LAT_INLINE void for_runs(const Axes& x, Range r, Run&& run) {
 template <i64 stride, class T, class In>
 LAT_INLINE Vec<T> load_run(In in, const T* p, i64 i) {
   if constexpr (stride == 0)
-    return broadcast<Vec<T>>(*p);
+    return splat<Vec<T>>(*p);
   else
     return in.load(p + i);
 }
@@ -134,30 +135,30 @@ void transpose(T* y, const T* x, i64 rows, i64 cols, i64 stride) {
 
 }  // namespace
 
-#define UNARY(name, ...)                                                                    \
-  template <class T>                                                                        \
-  void name(Part part, T* y, const T* x, i64 n, double p, double q) {                       \
-    map_f<fn::name>(part, y, x, n, p, q);                                                   \
-  }                                                                                         \
-  template <class T>                                                                        \
-  void name##_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,    \
-                 double q) {                                                                \
-    map_d1<fn::name>(part, dx, dy, x, y, n, p, q);                                          \
-  }                                                                                         \
-  template <class T>                                                                        \
-  void name##_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,   \
-                 double p, double q) {                                                      \
-    map_d2<fn::name>(part, g, u, dy, x, y, n, p, q);                                        \
+#define UNARY(name, ...)                                                                  \
+  template <class T>                                                                      \
+  void name(Part part, T* y, const T* x, i64 n, double p, double q) {                     \
+    map_f<fn::name>(part, y, x, n, p, q);                                                 \
+  }                                                                                       \
+  template <class T>                                                                      \
+  void name##_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,  \
+                 double q) {                                                              \
+    map_d1<fn::name>(part, dx, dy, x, y, n, p, q);                                        \
+  }                                                                                       \
+  template <class T>                                                                      \
+  void name##_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n, \
+                 double p, double q) {                                                    \
+    map_d2<fn::name>(part, g, u, dy, x, y, n, p, q);                                      \
   }
 #include "kernels/elementwise/unary.def"
 #undef UNARY
 
-#define BINARY(name, ...)                                                                     \
-  template <class T>                                                                          \
-  void name(Part part, T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0,  \
-            i64 a1, i64 a2, i64 a3, i64 b0, i64 b1, i64 b2, i64 b3) {                         \
-    binary<fn::name>(part, y, a, b,                                                           \
-                     join_axes({d0, d1, d2, d3}, {a0, a1, a2, a3}, {b0, b1, b2, b3}));        \
+#define BINARY(name, ...)                                                                    \
+  template <class T>                                                                         \
+  void name(Part part, T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0, \
+            i64 a1, i64 a2, i64 a3, i64 b0, i64 b1, i64 b2, i64 b3) {                        \
+    binary<fn::name>(part, y, a, b,                                                          \
+                     join_axes({d0, d1, d2, d3}, {a0, a1, a2, a3}, {b0, b1, b2, b3}));       \
   }
 #include "kernels/elementwise/binary.def"
 #undef BINARY
@@ -184,7 +185,7 @@ void expand(Part part, T* y, const T* x, i64 d0, i64 d1, i64 d2, i64 d3, i64 x0,
     if (stride == 1)
       map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, in.load(x + from + i)); });
     else if (stride == 0)
-      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, broadcast<Vec<T>>(x[from])); });
+      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT { in.store(to + i, splat<Vec<T>>(x[from])); });
     else
       for (i64 i = 0; i < n; ++i) to[i] = x[from + i * stride];
   });
@@ -192,7 +193,8 @@ void expand(Part part, T* y, const T* x, i64 d0, i64 d1, i64 d2, i64 d3, i64 x0,
 
 template <class T>
 void fill(Part part, T* y, i64 n, double value) {
-  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y + i, broadcast<Vec<T>>(T(value))); });
+  if (planted(Bug::fill_leaves_last)) --n;
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y + i, splat<Vec<T>>(T(value))); });
 }
 
 template <class T>
@@ -211,9 +213,8 @@ void copy_rows(Part part, InOut<T> y, const T* x, i64 rows, i64 cols, i64 y_stri
   const Axes axes = join_axes({1, 1, rows, cols}, {0, 0, y_stride, 1}, {0, 0, x_stride, 1});
   for_runs(axes, cut(part, axes.size), [&](i64, i64 to, i64 from, i64 n) LAT_FLAT {
     if (axes.a[3] == 1 && axes.b[3] == 1)
-      map<T>({0, n}, [&](auto in, i64 i) LAT_FLAT {
-        in.store(y.p + to + i, in.load(x + from + i));
-      });
+      map<T>({0, n},
+             [&](auto in, i64 i) LAT_FLAT { in.store(y.p + to + i, in.load(x + from + i)); });
     else  // one column
       for (i64 i = 0; i < n; ++i) y.p[to + i * axes.a[3]] = x[from + i * axes.b[3]];
   });
@@ -221,9 +222,8 @@ void copy_rows(Part part, InOut<T> y, const T* x, i64 rows, i64 cols, i64 y_stri
 
 template <class T>
 void add_into(Part part, InOut<T> y, const T* x, i64 n) {
-  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
-    in.store(y.p + i, in.load(y.p + i) + in.load(x + i));
-  });
+  map<T>(cut(part, n),
+         [&](auto in, i64 i) LAT_FLAT { in.store(y.p + i, in.load(y.p + i) + in.load(x + i)); });
 }
 
 template <class T>
@@ -240,36 +240,36 @@ void act_d1(Part part, T* dx, const T* dy, const T* y, i64 n, i64 act) {
   });
 }
 
-#define UNARY(name, ...)                                                                         \
-  template void name(Part, float*, const float*, i64, double, double);                           \
-  template void name(Part, double*, const double*, i64, double, double);                         \
-  template void name##_d1(Part, float*, const float*, const float*, const float*, i64, double,   \
-                          double);                                                               \
-  template void name##_d1(Part, double*, const double*, const double*, const double*, i64,       \
-                          double, double);                                                       \
-  template void name##_d2(Part, float*, const float*, const float*, const float*, const float*,  \
-                          i64, double, double);                                                  \
-  template void name##_d2(Part, double*, const double*, const double*, const double*,            \
+#define UNARY(name, ...)                                                                           \
+  template void name(Part, float*, const float*, i64, double, double);                             \
+  template void name(Part, double*, const double*, i64, double, double);                           \
+  template void name##_d1(Part, float*, const float*, const float*, const float*, i64, double,     \
+                          double);                                                                 \
+  template void name##_d1(Part, double*, const double*, const double*, const double*, i64, double, \
+                          double);                                                                 \
+  template void name##_d2(Part, float*, const float*, const float*, const float*, const float*,    \
+                          i64, double, double);                                                    \
+  template void name##_d2(Part, double*, const double*, const double*, const double*,              \
                           const double*, i64, double, double);
 #include "kernels/elementwise/unary.def"
 #undef UNARY
 
-#define BINARY(name, ...)                                                                       \
-  template void name(Part, float*, const float*, const float*, i64, i64, i64, i64, i64, i64,    \
-                     i64, i64, i64, i64, i64, i64);                                             \
-  template void name(Part, double*, const double*, const double*, i64, i64, i64, i64, i64, i64, \
+#define BINARY(name, ...)                                                                         \
+  template void name(Part, float*, const float*, const float*, i64, i64, i64, i64, i64, i64, i64, \
+                     i64, i64, i64, i64, i64);                                                    \
+  template void name(Part, double*, const double*, const double*, i64, i64, i64, i64, i64, i64,   \
                      i64, i64, i64, i64, i64, i64);
 #include "kernels/elementwise/binary.def"
 #undef BINARY
 
-#define LAT_INSTANTIATE(T)                                                             \
-  template void expand(Part, T*, const T*, i64, i64, i64, i64, i64, i64, i64, i64);    \
-  template void fill(Part, T*, i64, double);                                           \
-  template void fill_i32<T>(Part, i32*, i64, i64);                                     \
-  template void copy(Part, T*, const T*, i64);                                         \
-  template void copy_rows(Part, InOut<T>, const T*, i64, i64, i64, i64);               \
-  template void add_into(Part, InOut<T>, const T*, i64);                               \
-  template void cast_u8(Part, T*, const u8*, i64, double);                             \
+#define LAT_INSTANTIATE(T)                                                          \
+  template void expand(Part, T*, const T*, i64, i64, i64, i64, i64, i64, i64, i64); \
+  template void fill(Part, T*, i64, double);                                        \
+  template void fill_i32<T>(Part, i32*, i64, i64);                                  \
+  template void copy(Part, T*, const T*, i64);                                      \
+  template void copy_rows(Part, InOut<T>, const T*, i64, i64, i64, i64);            \
+  template void add_into(Part, InOut<T>, const T*, i64);                            \
+  template void cast_u8(Part, T*, const u8*, i64, double);                          \
   template void act_d1(Part, T*, const T*, const T*, i64, i64);
 LAT_INSTANTIATE(float)
 LAT_INSTANTIATE(double)

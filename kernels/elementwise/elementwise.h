@@ -8,14 +8,14 @@ namespace lat::kernels::LAT_ISA {
 constexpr i64 kElementGrain = 16384;  // elements that take about 10 us
 
 // y = f(x; p, q)      name_d1: dx = dy f'(x, y)      name_d2: g = (u dy) f''(x, y)
-#define UNARY(name, ...)                                                                   \
-  template <class T>                                                                       \
-  void name(Part part, T* y, const T* x, i64 n, double p, double q);                       \
-  template <class T>                                                                       \
-  void name##_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,   \
-                 double q);                                                                \
-  template <class T>                                                                       \
-  void name##_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,  \
+#define UNARY(name, ...)                                                                  \
+  template <class T>                                                                      \
+  void name(Part part, T* y, const T* x, i64 n, double p, double q);                      \
+  template <class T>                                                                      \
+  void name##_d1(Part part, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,  \
+                 double q);                                                               \
+  template <class T>                                                                      \
+  void name##_d2(Part part, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n, \
                  double p, double q);
 #include "kernels/elementwise/unary.def"
 #undef UNARY
@@ -34,9 +34,9 @@ Plan unary_d2_plan(T*, const T*, const T*, const T*, const T*, i64 n, double, do
 }
 
 // y[i,j,k,l] = f(a[i a0 + j a1 + k a2 + l a3], b[i b0 + j b1 + k b2 + l b3]), y contiguous
-#define BINARY(name, ...)                                                                     \
-  template <class T>                                                                          \
-  void name(Part part, T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0,  \
+#define BINARY(name, ...)                                                                    \
+  template <class T>                                                                         \
+  void name(Part part, T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0, \
             i64 a1, i64 a2, i64 a3, i64 b0, i64 b1, i64 b2, i64 b3);
 #include "kernels/elementwise/binary.def"
 #undef BINARY

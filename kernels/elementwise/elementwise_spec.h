@@ -4,33 +4,33 @@
 
 namespace lat::kernels::spec {
 
-#define UNARY(name, ...)                                                                       \
-  template <class T>                                                                           \
-  void name(T* y, const T* x, i64 n, double p, double q) {                                     \
-    for (i64 i = 0; i < n; ++i) y[i] = fn::name::f(x[i], T(p), T(q));                          \
-  }                                                                                            \
-  template <class T>                                                                           \
-  void name##_d1(T* dx, const T* dy, const T* x, const T* y, i64 n, double p, double q) {      \
-    for (i64 i = 0; i < n; ++i) dx[i] = dy[i] * fn::name::d1(x[i], y[i], T(p), T(q));          \
-  }                                                                                            \
-  template <class T>                                                                           \
-  void name##_d2(T* g, const T* u, const T* dy, const T* x, const T* y, i64 n, double p,       \
-                 double q) {                                                                   \
-    for (i64 i = 0; i < n; ++i) g[i] = u[i] * dy[i] * fn::name::d2(x[i], y[i], T(p), T(q));    \
+#define UNARY(name, ...)                                                                    \
+  template <class T>                                                                        \
+  void name(T* y, const T* x, i64 n, double p, double q) {                                  \
+    for (i64 i = 0; i < n; ++i) y[i] = fn::name::f(x[i], T(p), T(q));                       \
+  }                                                                                         \
+  template <class T>                                                                        \
+  void name##_d1(T* dx, const T* dy, const T* x, const T* y, i64 n, double p, double q) {   \
+    for (i64 i = 0; i < n; ++i) dx[i] = dy[i] * fn::name::d1(x[i], y[i], T(p), T(q));       \
+  }                                                                                         \
+  template <class T>                                                                        \
+  void name##_d2(T* g, const T* u, const T* dy, const T* x, const T* y, i64 n, double p,    \
+                 double q) {                                                                \
+    for (i64 i = 0; i < n; ++i) g[i] = u[i] * dy[i] * fn::name::d2(x[i], y[i], T(p), T(q)); \
   }
 #include "kernels/elementwise/unary.def"
 #undef UNARY
 
-#define BINARY(name, ...)                                                                        \
-  template <class T>                                                                             \
-  void name(T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0, i64 a1,        \
-            i64 a2, i64 a3, i64 b0, i64 b1, i64 b2, i64 b3) {                                    \
-    for (i64 i = 0; i < d0; ++i)                                                                 \
-      for (i64 j = 0; j < d1; ++j)                                                               \
-        for (i64 k = 0; k < d2; ++k)                                                             \
-          for (i64 l = 0; l < d3; ++l)                                                           \
-            *y++ = fn::name::f(a[i * a0 + j * a1 + k * a2 + l * a3],                             \
-                               b[i * b0 + j * b1 + k * b2 + l * b3]);                            \
+#define BINARY(name, ...)                                                                         \
+  template <class T>                                                                              \
+  void name(T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0, i64 a1, i64 a2, \
+            i64 a3, i64 b0, i64 b1, i64 b2, i64 b3) {                                             \
+    for (i64 i = 0; i < d0; ++i)                                                                  \
+      for (i64 j = 0; j < d1; ++j)                                                                \
+        for (i64 k = 0; k < d2; ++k)                                                              \
+          for (i64 l = 0; l < d3; ++l)                                                            \
+            *y++ = fn::name::f(a[i * a0 + j * a1 + k * a2 + l * a3],                              \
+                               b[i * b0 + j * b1 + k * b2 + l * b3]);                             \
   }
 #include "kernels/elementwise/binary.def"
 #undef BINARY

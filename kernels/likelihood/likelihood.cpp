@@ -1,6 +1,7 @@
 // Log-likelihoods, whole vectors at a time; the terms are those of terms.h.
 #include "kernels/likelihood/likelihood.h"
 
+#include "kernels/common/planted.h"
 #include "kernels/common/reduce.h"
 #include "kernels/likelihood/terms.h"
 
@@ -18,7 +19,8 @@ template <class T>
 void gaussian_kl_d1(Part part, T* dmu, T* dlogvar, const T* dkl, const T* mu, const T* logvar,
                     i64 rows, i64 cols) {
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
-    const Vec<T> d = broadcast<Vec<T>>(dkl[r]), half = broadcast<Vec<T>>(T(0.5) * dkl[r]);
+    const T sign = planted(Bug::gaussian_kl_sign) ? T(-1) : T(1);
+    const Vec<T> d = splat<Vec<T>>(dkl[r]), half = splat<Vec<T>>(T(0.5) * sign * dkl[r]);
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
       in.store(dmu + i, d * in.load(mu + i));
       in.store(dlogvar + i, half * m::expm1(in.load(logvar + i)));
@@ -43,7 +45,7 @@ void gaussian_log_prob_d1(Part part, T* dx, T* dmu, T* dlogvar, const T* dlp, co
                           const T* mu, const T* logvar, i64 rows, i64 cols) {
   using V = Vec<T>;
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
-    const V d = broadcast<V>(dlp[r]), half = broadcast<V>(T(0.5) * dlp[r]), one = splat<V>(1);
+    const V d = splat<V>(dlp[r]), half = splat<V>(T(0.5) * dlp[r]), one = splat<V>(1);
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
       const V inverse = inverse_sigma(in.load(logvar + i));
       const V s = (in.load(x + i) - in.load(mu + i)) * inverse;
@@ -67,7 +69,7 @@ template <class T>
 void bernoulli_log_prob_d1(Part part, T* dlogits, const T* dlp, const T* logits, const T* x,
                            i64 rows, i64 cols) {
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
-    const Vec<T> d = broadcast<Vec<T>>(dlp[r]);
+    const Vec<T> d = splat<Vec<T>>(dlp[r]);
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
       in.store(dlogits + i, d * (in.load(x + i) - m::sigmoid(in.load(logits + i))));
     });
@@ -84,7 +86,7 @@ struct Norm {
 template <class T>
 Norm<T> norm_of(const T* l, i64 cols) {
   const T most = row_most(l, cols);
-  const Vec<T> shift = broadcast<Vec<T>>(most);
+  const Vec<T> shift = splat<Vec<T>>(most);
   return {most, m::log(row_total<T>(cols, [&](auto in, i64 c) LAT_FLAT {
             return m::exp(in.load(l + c) - shift);
           }))};
@@ -106,8 +108,8 @@ void categorical_log_prob(Part part, T* lp, const T* logits, const i32* label, i
 }
 
 template <class T>
-void categorical_log_prob_d1(Part part, T* dlogits, const T* dlp, const T* logits,
-                             const i32* label, i64 rows, i64 cols) {
+void categorical_log_prob_d1(Part part, T* dlogits, const T* dlp, const T* logits, const i32* label,
+                             i64 rows, i64 cols) {
   using V = Vec<T>;
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
     T* dl = dlogits + r * cols;
@@ -117,7 +119,7 @@ void categorical_log_prob_d1(Part part, T* dlogits, const T* dlp, const T* logit
     }
     const T* l = logits + r * cols;
     const Norm<T> norm = norm_of(l, cols);
-    const V most = broadcast<V>(norm.most), log_sum = broadcast<V>(norm.log_sum), d = broadcast<V>(dlp[r]);
+    const V most = splat<V>(norm.most), log_sum = splat<V>(norm.log_sum), d = splat<V>(dlp[r]);
     // Read before dl is written: the two may be the same memory.
     const T at_label = fma(-m::exp((l[label[r]] - norm.most) - norm.log_sum), dlp[r], dlp[r]);
     map<T>({0, cols}, [&](auto in, i64 c) LAT_FLAT {

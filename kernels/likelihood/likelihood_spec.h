@@ -8,8 +8,7 @@ namespace lat::kernels::spec {
 template <class T>
 void gaussian_kl(T* kl, const T* mu, const T* logvar, i64 rows, i64 cols) {
   for (i64 r = 0; r < rows; ++r, mu += cols, logvar += cols)
-    kl[r] = T(0.5) *
-            row_total<T>(cols, [&](i64 c) { return gaussian_kl_term(mu[c], logvar[c]); });
+    kl[r] = T(0.5) * row_total<T>(cols, [&](i64 c) { return gaussian_kl_term(mu[c], logvar[c]); });
 }
 
 template <class T>

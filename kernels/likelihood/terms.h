@@ -1,5 +1,6 @@
 #pragma once
-// What one element contributes, for a scalar or a vector: the specification and the fast kernels share these lines.
+// What one element contributes, for a scalar or a vector: the specification and the fast kernels
+// share these lines.
 #include "kernels/common/math.h"
 
 namespace lat::kernels::LAT_ISA {

@@ -8,6 +8,7 @@
 #include "kernels/matmul/matmul.h"
 
 #include "kernels/common/pack.h"
+#include "kernels/common/planted.h"
 #include "kernels/common/tile.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -136,7 +137,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
     const i64 s1 = min_of(s0 + stripe, j1);
     i64 k0 = 0;
     do {
-      const i64 depth = min_of(kChunk, x.k - k0);
+      const i64 depth = min_of(planted(Bug::matmul_chunk) ? kChunk / 2 : kChunk, x.k - k0);
       Finish<T> how{x.into || k0 > 0, k0 + depth == x.k, nullptr, x.act};
       if (pack_b)
         for (i64 j = s0; j < s1; j += panel) {

@@ -1,7 +1,8 @@
 #pragma once
-// The numbers of one Adam step, and what it does to one element: shared by the specification and the fast kernel.
-#include "kernels/common/map.h"
+// The numbers of one Adam step, and what it does to one element: shared by the specification and
+// the fast kernel.
 #include "kernels/common/math.h"
+#include "kernels/common/planted.h"
 
 namespace lat::kernels::LAT_ISA {
 
@@ -14,19 +15,19 @@ struct AdamStep {
   template <class T>
   AdamStep(T lr, const double* state, double lr_scale, double b1, double b2, double epsilon,
            double decay)
-      : beta1(broadcast<V>(T(b1))),
-        beta2(broadcast<V>(T(b2))),
-        rest1(broadcast<V>(T(1 - b1))),
-        rest2(broadcast<V>(T(1 - b2))),
-        c1(broadcast<V>(T(1 / (1 - state[1])))),
-        c2(broadcast<V>(T(1 / (1 - state[2])))),
-        eps(broadcast<V>(T(epsilon))),
-        minus_rate(broadcast<V>(-T(double(lr) * lr_scale))),
-        minus_shrink(broadcast<V>(-T(double(lr) * lr_scale * decay))) {}
+      : beta1(splat<V>(T(b1))),
+        beta2(splat<V>(T(b2))),
+        rest1(splat<V>(T(1 - b1))),
+        rest2(splat<V>(T(1 - b2))),
+        c1(splat<V>(T(planted(Bug::no_bias_correction) ? 1 : 1 / (1 - state[1])))),
+        c2(splat<V>(T(1 / (1 - state[2])))),
+        eps(splat<V>(T(epsilon))),
+        minus_rate(splat<V>(-T(double(lr) * lr_scale))),
+        minus_shrink(splat<V>(-T(double(lr) * lr_scale * decay))) {}
 
   LAT_INLINE void operator()(V& theta, V g, V& mean, V& square) const {
     mean = fma(beta1, mean, rest1 * g);
-    square = fma(beta2, square, rest2 * (g * g));
+    square = fma(beta2, square, rest2 * (planted(Bug::second_moment_of_g) ? g : g * g));
     const V step = mean * c1 / (m::sqrt(square * c2) + eps);
     theta = fma(minus_rate, step, fma(minus_shrink, theta, theta));
   }

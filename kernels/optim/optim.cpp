@@ -2,6 +2,7 @@
 #include "kernels/optim/optim.h"
 
 #include "kernels/common/map.h"
+#include "kernels/common/planted.h"
 #include "kernels/optim/adam_step.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -34,7 +35,7 @@ void join_shards(Part part, InOut<T> g, i64 planes, i64 n) {
       const i64 half = ceil_div(left, 2);
       for (i64 s = 0; s + half < left; ++s) {
         T* to = g.p + s * n + i;
-        T* from = g.p + (s + half) * n + i;
+        T* from = g.p + (planted(Bug::shards_in_wrong_order) ? left - 1 - s : s + half) * n + i;
         in.store(to, in.load(to) + in.load(from));
         in.store(from, Vec<T>{});
       }
@@ -73,7 +74,7 @@ void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 
          double lr_scale) {
   const Range r = cut(part, n);
   if (*ok == 0) return clear(r, g.p);
-  const Vec<T> minus_rate = broadcast<Vec<T>>(-T(double(lr[0]) * lr_scale));
+  const Vec<T> minus_rate = splat<Vec<T>>(-T(double(lr[0]) * lr_scale));
   map<T>(r, [&](auto in, i64 i) LAT_FLAT {
     in.store(theta.p + i, fma(minus_rate, in.load(g.p + i), in.load(theta.p + i)));
     in.store(g.p + i, Vec<T>{});
@@ -83,7 +84,7 @@ void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 
 template <class T>
 void lerp_into(Part part, InOut<T> y, const T* x, const T* rate, const i32* ok, i64 n) {
   if (*ok == 0) return;
-  const Vec<T> weight = broadcast<Vec<T>>(rate[0]);
+  const Vec<T> weight = splat<Vec<T>>(rate[0]);
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
     const Vec<T> old = in.load(y.p + i);
     in.store(y.p + i, fma(weight, in.load(x + i) - old, old));
@@ -96,14 +97,14 @@ void assign(Part part, InOut<T> y, const T* x, const i32* ok, i64 n) {
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y.p + i, in.load(x + i)); });
 }
 
-#define LAT_INSTANTIATE(T)                                                                       \
-  template void all_finite(Part, InOut<i32>, const T*, i64);                                     \
-  template void join_shards(Part, InOut<T>, i64, i64);                                           \
-  template void adam_count<T>(Part, InOut<double>, const i32*, double, double);                  \
-  template void adam(Part, InOut<T>, InOut<T>, InOut<T>, InOut<T>, const T*, const double*,      \
-                     const i32*, i64, double, double, double, double, double);                   \
-  template void sgd(Part, InOut<T>, InOut<T>, const T*, const i32*, i64, double);                \
-  template void lerp_into(Part, InOut<T>, const T*, const T*, const i32*, i64);                  \
+#define LAT_INSTANTIATE(T)                                                                  \
+  template void all_finite(Part, InOut<i32>, const T*, i64);                                \
+  template void join_shards(Part, InOut<T>, i64, i64);                                      \
+  template void adam_count<T>(Part, InOut<double>, const i32*, double, double);             \
+  template void adam(Part, InOut<T>, InOut<T>, InOut<T>, InOut<T>, const T*, const double*, \
+                     const i32*, i64, double, double, double, double, double);              \
+  template void sgd(Part, InOut<T>, InOut<T>, const T*, const i32*, i64, double);           \
+  template void lerp_into(Part, InOut<T>, const T*, const T*, const i32*, i64);             \
   template void assign(Part, InOut<T>, const T*, const i32*, i64);
 LAT_INSTANTIATE(float)
 LAT_INSTANTIATE(double)

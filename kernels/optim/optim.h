@@ -1,8 +1,8 @@
 #pragma once
 // Optimisers over flat buffers: all parameters of a model in one call. Bound by memory.
 //
-// `ok` is one device word, 1 while every gradient is finite. Where it is 0 an update changes nothing, except that
-// gradients are zeroed for the next accumulation.
+// `ok` is one device word, 1 while every gradient is finite. Where it is 0 an update changes
+// nothing, except that gradients are zeroed for the next accumulation.
 #include "kernels/common/types.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -17,8 +17,8 @@ Plan all_finite_plan(InOut<i32>, const T*, i64 n) {
   return share(n, 4 * kOptimGrain);
 }
 
-// g (planes, n): plane 0 = the sum of all planes, the others = +0. A fixed tree: of p planes, plane s takes plane
-// s + half, half = ceil(p / 2), until one is left.
+// g (planes, n): plane 0 = the sum of all planes, the others = +0. A fixed tree: of p planes, plane
+// s takes plane s + half, half = ceil(p / 2), until one is left.
 template <class T>
 void join_shards(Part part, InOut<T> g, i64 planes, i64 n);
 template <class T>
@@ -26,7 +26,8 @@ Plan join_shards_plan(InOut<T>, i64 planes, i64 n) {
   return share(planes * n, 2 * kOptimGrain);
 }
 
-// When *ok: state = {t + 1, beta1^(t+1), beta2^(t+1)}, from {0, 1, 1}, as running products in double.
+// When *ok: state = {t + 1, beta1^(t+1), beta2^(t+1)}, from {0, 1, 1}, as running products in
+// double.
 template <class T>
 void adam_count(Part part, InOut<double> state, const i32* ok, double beta1, double beta2);
 template <class T>
@@ -34,7 +35,7 @@ Plan adam_count_plan(InOut<double>, const i32*, double, double) {
   return {};
 }
 
-// Adam      Kingma & Ba 2015, algorithm 1; decay decoupled as in Loshchilov & Hutter 2019. After adam_count:
+// Adam: Kingma & Ba 2015, algorithm 1; decoupled decay: Loshchilov & Hutter 2019. After adam_count:
 //   m = beta1 m + (1 - beta1) g                    v = beta2 v + (1 - beta2) g^2
 //   mhat = m c1, c1 = 1 / (1 - beta1^t)            vhat = v c2, c2 = 1 / (1 - beta2^t)
 //   theta = (theta - rate decay theta) - rate (mhat / (sqrt(vhat) + eps)),   rate = lr[0] lr_scale
@@ -51,8 +52,7 @@ Plan adam_plan(InOut<T>, InOut<T>, InOut<T>, InOut<T>, const T*, const double*, 
 
 // theta = theta - rate g,   g = +0, always
 template <class T>
-void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 n,
-         double lr_scale);
+void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 n, double lr_scale);
 template <class T>
 Plan sgd_plan(InOut<T>, InOut<T>, const T*, const i32*, i64 n, double) {
   return share(n, kOptimGrain);

@@ -1,10 +1,12 @@
-// A block of 64 numbers at a time: 16 counters side by side in 64-bit lanes, where one widening multiplication gives
-// both halves of a Philox product. Blocks that a call covers only in part are drawn whole and cut.
+// A block of 64 numbers at a time: 16 counters side by side in 64-bit lanes, where one widening
+// multiplication gives both halves of a Philox product. Blocks that a call covers only in part are
+// drawn whole and cut.
 #include "kernels/random/random.h"
 
 #include "kernels/common/map.h"
 #include "kernels/common/math.h"
 #include "kernels/common/philox.h"
+#include "kernels/common/planted.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
@@ -31,20 +33,17 @@ LAT_INLINE Wide multiply_low(Wide a, Wide b) {
 struct Four {
   Wide word[4];
 };
-LAT_INLINE Four philox_lanes(u32 first, u32 c1, u32 c2, u32 c3, u64 key) {
+LAT_INLINE Four philox_lanes(u32 first, u32 c1, u32 c2, u32 c3, const u64 (*key)[2]) {
   const Wide mul0 = Wide{} + u64(kPhiloxMul0), mul1 = Wide{} + u64(kPhiloxMul1);
   Wide a = lane_numbers<Wide, u64>() * u64(2) + u64(first);
   Wide b = Wide{} + u64(c1), c = Wide{} + u64(c2), d = Wide{} + u64(c3);
-  u32 k0 = u32(key), k1 = u32(key >> 32);
 #pragma GCC unroll 10
   for (i32 round = 0; round < kPhiloxRounds; ++round) {
     const Wide p0 = multiply_low(a, mul0), p1 = multiply_low(c, mul1);
-    a = (p1 >> 32) ^ b ^ u64(k0);
-    c = (p0 >> 32) ^ d ^ u64(k1);
+    a = (p1 >> 32) ^ b ^ key[round][0];
+    c = (p0 >> 32) ^ d ^ key[round][1];
     b = p1;
     d = p0;
-    k0 += kPhiloxKey0;
-    k1 += kPhiloxKey1;
   }
   return {{a, b, c, d}};
 }
@@ -52,17 +51,24 @@ LAT_INLINE Four philox_lanes(u32 first, u32 c1, u32 c2, u32 c3, u64 key) {
 // What a call's random bits depend on besides the element.
 struct Source {
   u64 first;  // element number of the call's element 0
-  u64 tick, key;
+  u64 tick;
   u32 step, draw;
+  u64 key[kPhiloxRounds][2];  // of each round, in memory: a vector is filled from there for free
   Source(const u64* clock, i64 cols, i64 seed, i64 stream)
       : first(clock[1] * u64(cols)),
         tick(clock[0]),
-        key(u64(seed)),
         step(u32(u64(stream) >> 32)),
-        draw(u32(stream)) {}
+        draw(u32(stream)) {
+    u32 k0 = u32(u64(seed)), k1 = u32(u64(seed) >> 32);
+    for (i32 round = 0; round < kPhiloxRounds; ++round, k0 += kPhiloxKey0, k1 += kPhiloxKey1) {
+      key[round][0] = k0;
+      key[round][1] = k1;
+    }
+  }
 };
 
-// use(words, lane): the four words of the counters lane, lane + 1, ... of a block, for all of its 16 counters.
+// use(words, lane): the four words of the counters lane, lane + 1, ... of a block, for all of its
+// 16 counters.
 template <class Use>
 LAT_INLINE void for_counters(const Source& s, u64 block, Use&& use) {
   const u64 counter = block * u64(kCounters);
@@ -100,7 +106,8 @@ LAT_INLINE void draw_normal(const Source& s, u64 block, float* y) {
   });
 }
 
-// draw(s, block, y) fills a block; use(y, i, n) takes n numbers from y as the elements i, i + 1, ... of the call.
+// draw(s, block, y) fills a block; use(y, i, n) takes n numbers from y as the elements i, i + 1,
+// ... of the call.
 template <class Draw, class Use>
 LAT_INLINE void for_blocks(Part part, const Source& s, i64 n, Draw&& draw, Use&& use) {
   if (n <= 0) return;
@@ -132,16 +139,15 @@ LAT_INLINE Vec<T> take(In in, const float* y) {
 
 template <class T>
 void advance(Part part, InOut<u64> clock) {
-  if (part.index == 0) clock.p[0] += 1;
+  if (part.index == 0 && !planted(Bug::clock_stands_still)) clock.p[0] += 1;
 }
 
 template <class T>
 void normal(Part part, T* y, const u64* clock, i64 n, i64 cols, i64 seed, i64 stream) {
   for_blocks(part, {clock, cols, seed, stream}, n, draw_normal,
              [&](const float* z, i64 first, i64 count) LAT_FLAT {
-               map<T>({0, count}, [&](auto in, i64 i) LAT_FLAT {
-                 in.store(y + first + i, take<T>(in, z + i));
-               });
+               map<T>({0, count}, [&](auto in, i64 i)
+                                      LAT_FLAT { in.store(y + first + i, take<T>(in, z + i)); });
              });
 }
 
@@ -149,9 +155,8 @@ template <class T>
 void uniform(Part part, T* y, const u64* clock, i64 n, i64 cols, i64 seed, i64 stream) {
   for_blocks(part, {clock, cols, seed, stream}, n, draw_uniform,
              [&](const float* u, i64 first, i64 count) LAT_FLAT {
-               map<T>({0, count}, [&](auto in, i64 i) LAT_FLAT {
-                 in.store(y + first + i, take<T>(in, u + i));
-               });
+               map<T>({0, count}, [&](auto in, i64 i)
+                                      LAT_FLAT { in.store(y + first + i, take<T>(in, u + i)); });
              });
 }
 
@@ -193,11 +198,11 @@ void reparameterise_d1(Part part, T* dlogvar, const T* dz, const T* eps, const T
   });
 }
 
-#define LAT_INSTANTIATE(T)                                                                         \
-  template void advance<T>(Part, InOut<u64>);                                                      \
-  template void normal(Part, T*, const u64*, i64, i64, i64, i64);                                  \
-  template void uniform(Part, T*, const u64*, i64, i64, i64, i64);                                 \
-  template void bernoulli(Part, T*, const T*, const u64*, i64, i64, i64, i64);                     \
+#define LAT_INSTANTIATE(T)                                                                        \
+  template void advance<T>(Part, InOut<u64>);                                                     \
+  template void normal(Part, T*, const u64*, i64, i64, i64, i64);                                 \
+  template void uniform(Part, T*, const u64*, i64, i64, i64, i64);                                \
+  template void bernoulli(Part, T*, const T*, const u64*, i64, i64, i64, i64);                    \
   template void reparameterise(Part, T*, T*, const T*, const T*, const u64*, i64, i64, i64, i64); \
   template void reparameterise_d1(Part, T*, const T*, const T*, const T*, i64);
 LAT_INSTANTIATE(float)

@@ -1,9 +1,10 @@
 #pragma once
-// Random numbers by counter (Philox4x32-10): a number depends on its place, never on what was drawn before it, so any
-// slice, part, replay or machine draws the same ones. Bound by arithmetic.
+// Random numbers by counter (Philox4x32-10): a number depends on its place, never on what was drawn
+// before it, so any slice, part, replay or machine draws the same ones. Bound by arithmetic.
 //
-// Element e of a draw is row-major over the whole batch: e = clock[1] cols + i, where clock[1] is the global number of
-// the first row. Elements stand in blocks of 64 = 16 counters x 4 words, word by word, so that vectors need no shuffle:
+// Element e of a draw is row-major over the whole batch: e = clock[1] cols + i, where clock[1] is
+// the global number of the first row. Elements stand in blocks of 64 = 16 counters x 4 words, word
+// by word, so that vectors need no shuffle:
 //
 //   counter number b = 16 (e / 64) + e mod 16, 48 bits        word = (e mod 64) / 16
 //   counter word 0 = low 32 bits of b
@@ -14,7 +15,8 @@
 //
 // Uniform: ((w >> 8) | 1) 2^-24, the odd multiples of 2^-24, inside (0, 1) and symmetric about 1/2.
 // Normal (Box & Muller 1958), from words 0 and 1, and from words 2 and 3, of one counter:
-//   r = sqrt(-2 log(((w0 >> 8) + 1) 2^-24)),  angle = 2 pi w1 / 2^32,  word 0 -> r cos(angle),  word 1 -> r sin(angle)
+//   r = sqrt(-2 log(((w0 >> 8) + 1) 2^-24)),  angle = 2 pi w1 / 2^32
+//   word 0 -> r cos(angle),  word 1 -> r sin(angle)
 // so |z| <= 5.77. Doubles are the float draws converted: both types see the same noise.
 #include "kernels/common/types.h"
 
@@ -55,7 +57,8 @@ Plan bernoulli_plan(T*, const T*, const u64*, i64 n, i64, i64, i64) {
   return share(n, kRandomGrain);
 }
 
-// z = mu + exp(logvar / 2) eps, eps ~ N(0, 1), kept for the backward      Kingma & Welling 2014, section 2.4
+// Kingma & Welling 2014, section 2.4:
+//   z = mu + exp(logvar / 2) eps,  eps ~ N(0, 1), kept for the backward
 template <class T>
 void reparameterise(Part part, T* z, T* eps, const T* mu, const T* logvar, const u64* clock, i64 n,
                     i64 cols, i64 seed, i64 stream);

@@ -65,8 +65,7 @@ void reparameterise(T* z, T* eps, const T* mu, const T* logvar, const u64* clock
 
 template <class T>
 void reparameterise_d1(T* dlogvar, const T* dz, const T* eps, const T* logvar, i64 n) {
-  for (i64 i = 0; i < n; ++i)
-    dlogvar[i] = dz[i] * T(0.5) * eps[i] * m::exp(logvar[i] * T(0.5));
+  for (i64 i = 0; i < n; ++i) dlogvar[i] = dz[i] * T(0.5) * eps[i] * m::exp(logvar[i] * T(0.5));
 }
 
 }  // namespace lat::kernels::spec

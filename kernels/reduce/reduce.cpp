@@ -1,13 +1,15 @@
-// Rows: 64 lanes in registers. Columns: a few vectors of neighbouring columns walk down the rows together, each column
-// keeping its own chain.
+// Rows: 64 lanes in registers. Columns: a few vectors of neighbouring columns walk down the rows
+// together, each column keeping its own chain.
 #include "kernels/reduce/reduce.h"
 
+#include "kernels/common/planted.h"
 #include "kernels/common/reduce.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
 
-// `vectors` vectors of columns from x on, `inner` elements from row to row, n rows; `in` reads and writes.
+// `vectors` vectors of columns from x on, `inner` elements from row to row, n rows; `in` reads and
+// writes.
 template <bool into, i64 vectors, class T, class In>
 LAT_INLINE void sum_columns(In in, T* y, const T* x, i64 n, i64 inner) {
   using V = Vec<T>;
@@ -24,8 +26,7 @@ LAT_INLINE void sum_columns(In in, T* y, const T* x, i64 n, i64 inner) {
 #pragma GCC unroll 8
       for (i64 v = 0; v < vectors; ++v) sum[v] += in.load(x + k * inner + v * w);
 #pragma GCC unroll 8
-    for (i64 v = 0; v < vectors; ++v)
-      total[v] = !into && chunk == 0 ? sum[v] : total[v] + sum[v];
+    for (i64 v = 0; v < vectors; ++v) total[v] = !into && chunk == 0 ? sum[v] : total[v] + sum[v];
   }
 #pragma GCC unroll 8
   for (i64 v = 0; v < vectors; ++v) in.store(y + v * w, total[v]);
@@ -53,7 +54,8 @@ void column_sums(Part part, T* y, const T* x, i64 outer, i64 n, i64 inner) {
 template <class T>
 void row_sum(Part part, T* y, const T* x, i64 rows, i64 cols, double scale) {
   for (i64 r = part.begin(rows); r < part.end(rows); ++r)
-    y[r] = T(scale) * row_total(x + r * cols, cols);
+    y[r] = T(scale) * row_total(x + r * cols, cols - planted(Bug::row_sum_drops_last));
+  if (planted(Bug::row_sum_overruns)) y[part.end(rows)] = 0;
 }
 
 template <class T>

@@ -1,8 +1,8 @@
 #pragma once
 // Sums and maxima along rows and columns. Bound by memory.
 //
-// The order of additions depends on the sizes alone: rows in 64 lanes (common/reduce_spec.h), columns as a chain from
-// +0 down the rows, cut into chunks of 512 whose sums are added in order.
+// The order of additions depends on the sizes alone: rows in 64 lanes (common/reduce_spec.h),
+// columns as a chain from +0 down the rows, cut into chunks of 512 whose sums are added in order.
 #include "kernels/common/types.h"
 
 namespace lat::kernels::LAT_ISA {

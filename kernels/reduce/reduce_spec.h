@@ -15,7 +15,8 @@ void row_max(T* y, const T* x, i64 rows, i64 cols) {
   for (i64 r = 0; r < rows; ++r) y[r] = row_most(x + r * cols, cols);
 }
 
-// The sum of x[0], x[stride], ... x[(n - 1) stride], rows `begin` to `end` of them, as a chain from +0.
+// The sum of x[0], x[stride], ... x[(n - 1) stride], rows `begin` to `end` of them, as a chain from
+// +0.
 template <class T>
 T chain_sum(const T* x, i64 begin, i64 end, i64 stride) {
   T sum = 0;

@@ -1,4 +1,5 @@
-// Each row is read three times (maximum, sum, result) while it lies in the cache; exp is computed once.
+// Each row is read three times (maximum, sum, result) while it lies in the cache; exp is computed
+// once.
 #include "kernels/softmax/softmax.h"
 
 #include "kernels/common/math.h"
@@ -11,12 +12,11 @@ void log_softmax(Part part, T* y, const T* x, i64 rows, i64 cols) {
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
     const T* xr = x + r * cols;
     T* yr = y + r * cols;
-    const Vec<T> most = broadcast<Vec<T>>(row_most(xr, cols));
-    const Vec<T> norm = broadcast<Vec<T>>(m::log(row_total<T>(
+    const Vec<T> most = splat<Vec<T>>(row_most(xr, cols));
+    const Vec<T> norm = splat<Vec<T>>(m::log(row_total<T>(
         cols, [&](auto in, i64 c) LAT_FLAT { return m::exp(in.load(xr + c) - most); })));
-    map<T>({0, cols}, [&](auto in, i64 c) LAT_FLAT {
-      in.store(yr + c, (in.load(xr + c) - most) - norm);
-    });
+    map<T>({0, cols},
+           [&](auto in, i64 c) LAT_FLAT { in.store(yr + c, (in.load(xr + c) - most) - norm); });
   }
 }
 
@@ -24,15 +24,15 @@ template <class T>
 void log_softmax_d1(Part part, T* dx, const T* dy, const T* y, i64 rows, i64 cols) {
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
     const T* dyr = dy + r * cols;
-    const Vec<T> sum = broadcast<Vec<T>>(row_total(dyr, cols));
+    const Vec<T> sum = splat<Vec<T>>(row_total(dyr, cols));
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
       in.store(dx + i, fma(-m::exp(in.load(y + i)), sum, in.load(dy + i)));
     });
   }
 }
 
-#define LAT_INSTANTIATE(T)                                   \
-  template void log_softmax(Part, T*, const T*, i64, i64);   \
+#define LAT_INSTANTIATE(T)                                 \
+  template void log_softmax(Part, T*, const T*, i64, i64); \
   template void log_softmax_d1(Part, T*, const T*, const T*, i64, i64);
 LAT_INSTANTIATE(float)
 LAT_INSTANTIATE(double)

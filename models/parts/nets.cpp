@@ -56,11 +56,10 @@ Normal ConvNet::encode(const Tensor& x) const {
 }
 
 Tensor ConvNet::decode(const Tensor& z) const {
-  Tensor h = z;                                               // (B,Z)
+  Tensor h = z;                                                // (B,Z)
   for (const Linear& layer : widen_) h = layer(h, Act::relu);  // (B,D)
-  h = reshape(h, {z.dim[0], h_, w_, c_});                     // (B,H,W,C) of the smallest map
-  for (size_t i = 0; i < up_.size(); ++i)
-    h = up_[i](h, i + 1 < up_.size() ? Act::relu : Act::none);
+  h = reshape(h, {z.dim[0], h_, w_, c_});                      // (B,H,W,C) of the smallest map
+  for (size_t i = 0; i < up_.size(); ++i) h = up_[i](h, i + 1 < up_.size() ? Act::relu : Act::none);
   return h;
 }
 

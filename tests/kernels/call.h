@@ -1,9 +1,9 @@
 #pragma once
-// A kernel call described once, run on any instruction set, in any number of parts, in float or double; and the check
-// that all of them agree with the specification.
+// A kernel call described once, run on any instruction set, in any number of parts, in float or
+// double; and the check that all of them agree with the specification.
 //
-// Values travel as doubles: every float, i32 and u8, and the small u64 of a clock, fit exactly. Outputs start as NaN,
-// and every buffer lies between guard bands that must survive.
+// Values travel as doubles: every float, i32 and u8, and the small u64 of a clock, fit exactly.
+// Outputs start as NaN, and every buffer lies between guard bands that must survive.
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -91,7 +91,8 @@ class Call {
       const size_t edge = kGuard * size_of(p, dtype), n = memory[k].size();
       const std::vector<unsigned char> before = pack(p, dtype);
       REQUIRE_MESSAGE(std::memcmp(memory[k].data(), before.data(), edge) == 0, name_);
-      REQUIRE_MESSAGE(std::memcmp(memory[k].data() + n - edge, &before[n - edge], edge) == 0, name_);
+      REQUIRE_MESSAGE(std::memcmp(memory[k].data() + n - edge, &before[n - edge], edge) == 0,
+                      name_);
       if (p.role == 'r')
         REQUIRE_MESSAGE(memory[k] == before, name_);
       else
@@ -100,7 +101,8 @@ class Call {
     return written;
   }
 
-  // Float: the specification's bits from every instruction set and part count, NaN for NaN. Double: nearly the same.
+  // Float: the specification's bits from every instruction set and part count, NaN for NaN. Double:
+  // nearly the same.
   void check_everywhere() const {
     for (const int dtype : {kFloat, kDouble}) {
       const std::vector<Values> want = run(Isa::spec, dtype);
@@ -204,7 +206,7 @@ class Call {
   std::vector<Parameter> parameters_;
 };
 
-// ---- numbers -------------------------------------------------------------------------------------------------------
+// ---- numbers ------------------------------------------------------------------------------------
 
 // SplitMix64 (Steele, Lea, Flood 2014): not the generator under test.
 struct Rng {
@@ -229,9 +231,10 @@ inline Values numbers(i64 n, double lo = -3, double hi = 3, u64 seed = 1) {
 // The same with a special value in about one place of five.
 inline Values wild(i64 n, u64 seed = 1) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const double special[] = {0.0,       -0.0,       infinity,   -infinity,      NAN,       0x1p-149, -0x1p-149,
-                            0x1p-127,  -0x1.8p-130, 0x1p-126,  0x1.fffffep127, -0x1p127,  1,        -1,
-                            88.8,      -88.8,      -103.5,     16777217,       -0x1p-24,  0x1p-24,  1e-3};
+  const double special[] = {
+      0.0,      -0.0,        infinity, -infinity,      NAN,      0x1p-149, -0x1p-149,
+      0x1p-127, -0x1.8p-130, 0x1p-126, 0x1.fffffep127, -0x1p127, 1,        -1,
+      88.8,     -88.8,       -103.5,   16777217,       -0x1p-24, 0x1p-24,  1e-3};
   constexpr u64 count = sizeof(special) / sizeof(special[0]);
   Values v = numbers(n, -6, 6, seed);
   Rng rng{seed ^ 0x5eed};
@@ -240,7 +243,6 @@ inline Values wild(i64 n, u64 seed = 1) {
   return v;
 }
 
-constexpr i64 kSizes[] = {0,  1,  2,  15,  16,  17,   31,   33,  63,
-                          64, 65, 127, 1000, 4095, 4097, 10007};
+constexpr i64 kSizes[] = {0, 1, 2, 15, 16, 17, 31, 33, 63, 64, 65, 127, 1000, 4095, 4097, 10007};
 
 }  // namespace lat::test

@@ -19,7 +19,8 @@ constexpr const char* kBinary[] = {
 #undef BINARY
 };
 
-// The two numbers of an operation: a slope, a scale and shift, or bounds, all of which work with these.
+// The two numbers of an operation: a slope, a scale and shift, or bounds, all of which work with
+// these.
 constexpr double kP = -0.25, kQ = 1.5;
 
 Call unary(const std::string& name, const Values& x) {
@@ -86,13 +87,16 @@ TEST_CASE("derivatives in double equal central differences") {
   for (const Unary& f : kUnary) {
     Values x;
     for (const double v : numbers(500, f.from, f.to))  // kinks lie at 0, p and q
-      if (std::fabs(v) > 1e-3 && std::fabs(v - kP) > 1e-3 && std::fabs(v - kQ) > 1e-3) x.push_back(v);
+      if (std::fabs(v) > 1e-3 && std::fabs(v - kP) > 1e-3 && std::fabs(v - kQ) > 1e-3)
+        x.push_back(v);
     const size_t n = x.size();
     Values up = x, down = x;
     for (size_t i = 0; i < n; ++i) up[i] += h, down[i] -= h;
     const Values u = numbers(i64(n), 0.5, 2, 5), dy = numbers(i64(n), 0.5, 2, 6);
     const Values ones(n, 1);
-    const auto value = [&](const Values& at) { return unary(f.name, at).run(Isa::spec, kDouble)[0]; };
+    const auto value = [&](const Values& at) {
+      return unary(f.name, at).run(Isa::spec, kDouble)[0];
+    };
     const auto slope = [&](const Values& at) {
       return unary_d1(f.name, ones, at, value(at)).run(Isa::spec, kDouble)[0];
     };
@@ -122,8 +126,8 @@ TEST_CASE("binary kernels broadcast alike everywhere") {
       {{2, 3, 5, 7}, {105, 35, 7, 1}, {105, 35, 7, 1}, 210, 210},  // same shape
       {{2, 3, 5, 7}, {105, 35, 7, 1}, {0, 0, 0, 1}, 210, 7},       // a bias
       {{2, 3, 5, 7}, {0, 0, 0, 1}, {105, 35, 7, 1}, 7, 210},
-      {{2, 3, 5, 7}, {15, 5, 1, 0}, {105, 35, 7, 1}, 30, 210},     // one number per row
-      {{2, 3, 5, 7}, {35, 0, 7, 1}, {0, 5, 1, 0}, 70, 15},         // both are broadcast
+      {{2, 3, 5, 7}, {15, 5, 1, 0}, {105, 35, 7, 1}, 30, 210},  // one number per row
+      {{2, 3, 5, 7}, {35, 0, 7, 1}, {0, 5, 1, 0}, 70, 15},      // both are broadcast
       {{4, 9, 33, 20}, {20, 0, 0, 1}, {0, 0, 20, 1}, 80, 660},
       {{1, 1, 40, 50}, {0, 0, 1, 40}, {0, 0, 50, 1}, 2000, 2000},  // a is transposed
       {{1, 0, 3, 2}, {0, 6, 2, 1}, {0, 6, 2, 1}, 0, 0},            // empty
@@ -152,8 +156,12 @@ TEST_CASE("binary kernels have the values of their names") {
   const Values a = {1, 5, -2, NAN, 3, 0.0, -0.0}, b = {2, 4, -2, 1, NAN, -0.0, 0.0};
   const auto run = [&](const char* name) {
     return Call(name)
-        .out(7).in(a).in(b)
-        .integers({1, 1, 1, 7}).integers({0, 0, 0, 1}).integers({0, 0, 0, 1})
+        .out(7)
+        .in(a)
+        .in(b)
+        .integers({1, 1, 1, 7})
+        .integers({0, 0, 0, 1})
+        .integers({0, 0, 0, 1})
         .run(best_isa(), kFloat)[0];
   };
   const Values low = run("minimum"), high = run("maximum"), less = run("less");
@@ -178,9 +186,12 @@ TEST_CASE("binary kernels have the values of their names") {
 
 TEST_CASE("expand broadcasts and permutes alike everywhere") {
   std::vector<Layout> layouts = {
-      {{2, 3, 5, 7}, {105, 35, 7, 1}, {}, 210, 0}, {{2, 3, 5, 7}, {0, 0, 0, 1}, {}, 7, 0},
-      {{2, 3, 5, 7}, {15, 5, 1, 0}, {}, 30, 0},    {{2, 3, 5, 7}, {0, 0, 0, 0}, {}, 1, 0},
-      {{2, 3, 5, 7}, {105, 7, 21, 1}, {}, 210, 0}, {{2, 3, 5, 7}, {1, 2, 6, 30}, {}, 210, 0},
+      {{2, 3, 5, 7}, {105, 35, 7, 1}, {}, 210, 0},
+      {{2, 3, 5, 7}, {0, 0, 0, 1}, {}, 7, 0},
+      {{2, 3, 5, 7}, {15, 5, 1, 0}, {}, 30, 0},
+      {{2, 3, 5, 7}, {0, 0, 0, 0}, {}, 1, 0},
+      {{2, 3, 5, 7}, {105, 7, 21, 1}, {}, 210, 0},
+      {{2, 3, 5, 7}, {1, 2, 6, 30}, {}, 210, 0},
       {{2, 3, 40, 70}, {8400, 2800, 1, 40}, {}, 16800, 0},
       {{1, 1, 100, 130}, {0, 0, 1, 100}, {}, 13000, 0},
       {{3, 2, 17, 5}, {170, 85, 1, 17}, {}, 510, 0},
@@ -213,7 +224,13 @@ TEST_CASE("fills, copies, sums and casts agree everywhere") {
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = double(i * 37 % 256);
     Call("cast_u8").out(n).in_u8(bytes).integer(n).real(1.0 / 255).check_everywhere();
     for (const i64 act : {0, 1, 2, 3})
-      Call("act_d1").out(n).in(wild(n, 1)).in(wild(n, 2)).integer(n).integer(act).check_everywhere();
+      Call("act_d1")
+          .out(n)
+          .in(wild(n, 1))
+          .in(wild(n, 2))
+          .integer(n)
+          .integer(act)
+          .check_everywhere();
     for (const i64 rows : {0, 1, 3, 70})
       Call("copy_rows")
           .inout(numbers(rows * (n + 3)))

@@ -37,23 +37,63 @@ TEST_CASE("likelihood kernels equal the specification everywhere") {
       const Values label = labels(s.rows, s.cols);
       const std::vector<i64> size = {s.rows, s.cols};
       Call("gaussian_kl").out(s.rows).in(mu).in(logvar).integers(size).check_everywhere();
-      Call("gaussian_kl_d1").out(n).out(n).in(d).in(mu).in(logvar).integers(size).check_everywhere();
-      Call("gaussian_log_prob").out(s.rows).in(x).in(mu).in(logvar).integers(size).check_everywhere();
+      Call("gaussian_kl_d1")
+          .out(n)
+          .out(n)
+          .in(d)
+          .in(mu)
+          .in(logvar)
+          .integers(size)
+          .check_everywhere();
+      Call("gaussian_log_prob")
+          .out(s.rows)
+          .in(x)
+          .in(mu)
+          .in(logvar)
+          .integers(size)
+          .check_everywhere();
       Call("gaussian_log_prob_d1")
-          .out(n).out(n).out(n).in(d).in(x).in(mu).in(logvar).integers(size).check_everywhere();
+          .out(n)
+          .out(n)
+          .out(n)
+          .in(d)
+          .in(x)
+          .in(mu)
+          .in(logvar)
+          .integers(size)
+          .check_everywhere();
       Call("bernoulli_log_prob").out(s.rows).in(mu).in(x).integers(size).check_everywhere();
       Call("bernoulli_log_prob_d1").out(n).in(d).in(mu).in(x).integers(size).check_everywhere();
-      Call("categorical_log_prob").out(s.rows).in(x).in_i32(label).integers(size).check_everywhere();
+      Call("categorical_log_prob")
+          .out(s.rows)
+          .in(x)
+          .in_i32(label)
+          .integers(size)
+          .check_everywhere();
       Call("categorical_log_prob_d1")
-          .out(n).in(d).in(x).in_i32(label).integers(size).check_everywhere();
+          .out(n)
+          .in(d)
+          .in(x)
+          .in_i32(label)
+          .integers(size)
+          .check_everywhere();
     }
 }
 
 TEST_CASE("gaussian_log_prob_d1 skips null outputs") {
   const i64 rows = 3, cols = 37, n = rows * cols;
-  const Values x = numbers(n, -2, 2, 1), mu = numbers(n, -2, 2, 2), lv = numbers(n, -2, 2, 3), d = numbers(rows);
-  const std::vector<Values> all = Call("gaussian_log_prob_d1").out(n).out(n).out(n)
-      .in(d).in(x).in(mu).in(lv).integers({rows, cols}).run(best_isa(), kFloat);
+  const Values x = numbers(n, -2, 2, 1), mu = numbers(n, -2, 2, 2), lv = numbers(n, -2, 2, 3),
+               d = numbers(rows);
+  const std::vector<Values> all = Call("gaussian_log_prob_d1")
+                                      .out(n)
+                                      .out(n)
+                                      .out(n)
+                                      .in(d)
+                                      .in(x)
+                                      .in(mu)
+                                      .in(lv)
+                                      .integers({rows, cols})
+                                      .run(best_isa(), kFloat);
   for (const int only : {0, 1, 2}) {
     Call call("gaussian_log_prob_d1");
     for (const int k : {0, 1, 2}) k == only ? call.out(n) : call.null('w');
@@ -62,20 +102,40 @@ TEST_CASE("gaussian_log_prob_d1 skips null outputs") {
   }
 }
 
-
 constexpr i64 kRows = 4, kCols = 73;
 
 Values kl_of(const Values& mu, const Values& lv) {
-  return Call("gaussian_kl").out(kRows).in(mu).in(lv).integers({kRows, kCols}).run(best_isa(), kDouble)[0];
+  return Call("gaussian_kl")
+      .out(kRows)
+      .in(mu)
+      .in(lv)
+      .integers({kRows, kCols})
+      .run(best_isa(), kDouble)[0];
 }
 Values normal_of(const Values& x, const Values& mu, const Values& lv) {
-  return Call("gaussian_log_prob").out(kRows).in(x).in(mu).in(lv).integers({kRows, kCols}).run(best_isa(), kDouble)[0];
+  return Call("gaussian_log_prob")
+      .out(kRows)
+      .in(x)
+      .in(mu)
+      .in(lv)
+      .integers({kRows, kCols})
+      .run(best_isa(), kDouble)[0];
 }
 Values bernoulli_of(const Values& l, const Values& x) {
-  return Call("bernoulli_log_prob").out(kRows).in(l).in(x).integers({kRows, kCols}).run(best_isa(), kDouble)[0];
+  return Call("bernoulli_log_prob")
+      .out(kRows)
+      .in(l)
+      .in(x)
+      .integers({kRows, kCols})
+      .run(best_isa(), kDouble)[0];
 }
 Values categorical_of(const Values& l, const Values& label) {
-  return Call("categorical_log_prob").out(kRows).in(l).in_i32(label).integers({kRows, kCols}).run(best_isa(), kDouble)[0];
+  return Call("categorical_log_prob")
+      .out(kRows)
+      .in(l)
+      .in_i32(label)
+      .integers({kRows, kCols})
+      .run(best_isa(), kDouble)[0];
 }
 
 // d sum_r w[r] f(x)[r] / dx[i] by central differences, at every 7th i, against `slope`.
@@ -112,21 +172,49 @@ TEST_CASE("likelihoods in double equal their densities, derivatives central diff
     CHECK(kl[r] == doctest::Approx(double(want_kl)).epsilon(1e-12));
     CHECK(normal[r] == doctest::Approx(double(want_normal)).epsilon(1e-12));
     CHECK(bernoulli[r] == doctest::Approx(double(want_bernoulli)).epsilon(1e-12));
-    CHECK(categorical[r] ==
-          doctest::Approx(double(x[r * kCols + size_t(label[r])] - std::log(total))).epsilon(1e-12));
+    CHECK(
+        categorical[r] ==
+        doctest::Approx(double(x[r * kCols + size_t(label[r])] - std::log(total))).epsilon(1e-12));
   }
   const std::vector<i64> size = {kRows, kCols};
-  const auto kl_d1 = Call("gaussian_kl_d1").out(n).out(n).in(d).in(mu).in(lv).integers(size).run(best_isa(), kDouble);
+  const auto kl_d1 = Call("gaussian_kl_d1")
+                         .out(n)
+                         .out(n)
+                         .in(d)
+                         .in(mu)
+                         .in(lv)
+                         .integers(size)
+                         .run(best_isa(), kDouble);
   check_slope(kl_d1[0], mu, d, [&](const Values& at) { return kl_of(at, lv); });
   check_slope(kl_d1[1], lv, d, [&](const Values& at) { return kl_of(mu, at); });
-  const auto normal_d1 = Call("gaussian_log_prob_d1").out(n).out(n).out(n)
-      .in(d).in(x).in(mu).in(lv).integers(size).run(best_isa(), kDouble);
+  const auto normal_d1 = Call("gaussian_log_prob_d1")
+                             .out(n)
+                             .out(n)
+                             .out(n)
+                             .in(d)
+                             .in(x)
+                             .in(mu)
+                             .in(lv)
+                             .integers(size)
+                             .run(best_isa(), kDouble);
   check_slope(normal_d1[0], x, d, [&](const Values& at) { return normal_of(at, mu, lv); });
   check_slope(normal_d1[1], mu, d, [&](const Values& at) { return normal_of(x, at, lv); });
   check_slope(normal_d1[2], lv, d, [&](const Values& at) { return normal_of(x, mu, at); });
-  const auto bernoulli_d1 = Call("bernoulli_log_prob_d1").out(n).in(d).in(x).in(p).integers(size).run(best_isa(), kDouble);
+  const auto bernoulli_d1 = Call("bernoulli_log_prob_d1")
+                                .out(n)
+                                .in(d)
+                                .in(x)
+                                .in(p)
+                                .integers(size)
+                                .run(best_isa(), kDouble);
   check_slope(bernoulli_d1[0], x, d, [&](const Values& at) { return bernoulli_of(at, p); });
-  const auto categorical_d1 = Call("categorical_log_prob_d1").out(n).in(d).in(x).in_i32(label).integers(size).run(best_isa(), kDouble);
+  const auto categorical_d1 = Call("categorical_log_prob_d1")
+                                  .out(n)
+                                  .in(d)
+                                  .in(x)
+                                  .in_i32(label)
+                                  .integers(size)
+                                  .run(best_isa(), kDouble);
   check_slope(categorical_d1[0], x, d, [&](const Values& at) { return categorical_of(at, label); });
 }
 
@@ -134,22 +222,44 @@ TEST_CASE("gaussian_kl keeps its digits near the prior") {
   // kl = lv^2 / 4 to first order: with exp(lv) - 1 in float it would be 0 or noise.
   for (const double lv : {1e-3, -1e-3, 3e-4}) {
     const double exact = (std::expm1(double(float(lv))) - double(float(lv))) / 2;
-    const double got = Call("gaussian_kl").out(1).in({0}).in({lv}).integers({1, 1}).run(best_isa(), kFloat)[0][0];
+    const double got =
+        Call("gaussian_kl").out(1).in({0}).in({lv}).integers({1, 1}).run(best_isa(), kFloat)[0][0];
     CHECK(std::fabs(got - exact) < 1.2e-7 * std::fabs(lv));
   }
-  CHECK(Call("gaussian_kl").out(1).in(Values(20, 0)).in(Values(20, 0)).integers({1, 20}).run(best_isa(), kFloat)[0][0] == 0);
+  CHECK(Call("gaussian_kl")
+            .out(1)
+            .in(Values(20, 0))
+            .in(Values(20, 0))
+            .integers({1, 20})
+            .run(best_isa(), kFloat)[0][0] == 0);
 }
 
 TEST_CASE("bernoulli_log_prob keeps its digits for confident logits") {
-  const double got = Call("bernoulli_log_prob").out(1).in({20}).in({1}).integers({1, 1}).run(best_isa(), kFloat)[0][0];
+  const double got = Call("bernoulli_log_prob")
+                         .out(1)
+                         .in({20})
+                         .in({1})
+                         .integers({1, 1})
+                         .run(best_isa(), kFloat)[0][0];
   CHECK(got == doctest::Approx(-std::log1p(std::exp(-20.0))).epsilon(1e-6));
 }
 
 TEST_CASE("a label outside the classes gives NaN and no gradient") {
   for (const double label : {-1.0, 5.0, -2147483648.0, 2147483647.0}) {
     const Values l = numbers(5);
-    CHECK(std::isnan(Call("categorical_log_prob").out(1).in(l).in_i32({label}).integers({1, 5}).run(best_isa(), kFloat)[0][0]));
-    CHECK(Call("categorical_log_prob_d1").out(5).in({1}).in(l).in_i32({label}).integers({1, 5}).run(best_isa(), kFloat)[0] == Values(5, 0));
+    CHECK(std::isnan(Call("categorical_log_prob")
+                         .out(1)
+                         .in(l)
+                         .in_i32({label})
+                         .integers({1, 5})
+                         .run(best_isa(), kFloat)[0][0]));
+    CHECK(Call("categorical_log_prob_d1")
+              .out(5)
+              .in({1})
+              .in(l)
+              .in_i32({label})
+              .integers({1, 5})
+              .run(best_isa(), kFloat)[0] == Values(5, 0));
   }
 }
 

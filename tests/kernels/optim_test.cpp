@@ -6,8 +6,20 @@ namespace {
 
 Call adam(const Values& theta, const Values& g, const Values& m, const Values& v, double lr,
           const Values& state, double ok, double decay = 0) {
-  return Call("adam").inout(theta).inout(g).inout(m).inout(v).in({lr}).in_double(state).in_i32({ok})
-      .integer(i64(theta.size())).real(0.5).real(0.9).real(0.999).real(1e-8).real(decay);
+  return Call("adam")
+      .inout(theta)
+      .inout(g)
+      .inout(m)
+      .inout(v)
+      .in({lr})
+      .in_double(state)
+      .in_i32({ok})
+      .integer(i64(theta.size()))
+      .real(0.5)
+      .real(0.9)
+      .real(0.999)
+      .real(1e-8)
+      .real(decay);
 }
 
 TEST_CASE("optimiser kernels equal the specification everywhere") {
@@ -18,7 +30,14 @@ TEST_CASE("optimiser kernels equal the specification everywhere") {
       if (n > 3) v[1] = 0, v[2] = INFINITY, v[3] = 0x1p-149;
       adam(theta, g, m, v, 0.01, {3, 0.729, 0.997}, ok).check_everywhere();
       adam(theta, g, m, v, 0.01, {3, 0.729, 0.997}, ok, 0.1).check_everywhere();
-      Call("sgd").inout(theta).inout(g).in({0.1}).in_i32({ok}).integer(n).real(0.7).check_everywhere();
+      Call("sgd")
+          .inout(theta)
+          .inout(g)
+          .in({0.1})
+          .in_i32({ok})
+          .integer(n)
+          .real(0.7)
+          .check_everywhere();
       Call("lerp_into").inout(theta).in(g).in({0.005}).in_i32({ok}).integer(n).check_everywhere();
       Call("assign").inout(theta).in(g).in_i32({ok}).integer(n).check_everywhere();
       Call("all_finite").inout_i32({ok}).in(numbers(n)).integer(n).check_everywhere();
@@ -27,7 +46,12 @@ TEST_CASE("optimiser kernels equal the specification everywhere") {
         Call("join_shards").inout(wild(planes * n)).integer(planes).integer(n).check_everywhere();
     }
   for (const double ok : {0.0, 1.0})
-    Call("adam_count").inout_double({4, 0.6, 0.9}).in_i32({ok}).real(0.9).real(0.999).check_everywhere();
+    Call("adam_count")
+        .inout_double({4, 0.6, 0.9})
+        .in_i32({ok})
+        .real(0.9)
+        .real(0.999)
+        .check_everywhere();
 }
 
 TEST_CASE("50 steps of adam equal an independent implementation") {
@@ -39,7 +63,12 @@ TEST_CASE("50 steps of adam equal an independent implementation") {
       std::vector<long double> t(theta.begin(), theta.end()), first(n, 0), second(n, 0);
       for (int step = 1; step <= 50; ++step) {
         const Values g = numbers(100, -2, 2, u64(step + 100));
-        state = Call("adam_count").inout_double(state).in_i32({1}).real(beta1).real(beta2).run(best_isa(), dtype)[0];
+        state = Call("adam_count")
+                    .inout_double(state)
+                    .in_i32({1})
+                    .real(beta1)
+                    .real(beta2)
+                    .run(best_isa(), dtype)[0];
         const auto out = adam(theta, g, m, v, 0.01, state, 1, decay).run(best_isa(), dtype);
         theta = out[0], m = out[2], v = out[3];
         for (size_t i = 0; i < n; ++i) {
@@ -47,12 +76,14 @@ TEST_CASE("50 steps of adam equal an independent implementation") {
           first[i] = beta1 * first[i] + (1 - beta1) * g[i];
           second[i] = beta2 * second[i] + (1 - beta2) * g[i] * g[i];
           const long double mhat = first[i] / (1 - std::pow(static_cast<long double>(beta1), step));
-          const long double vhat = second[i] / (1 - std::pow(static_cast<long double>(beta2), step));
+          const long double vhat =
+              second[i] / (1 - std::pow(static_cast<long double>(beta2), step));
           t[i] = t[i] - lr * decay * t[i] - lr * mhat / (std::sqrt(vhat) + eps);
         }
       }
       CHECK(state[0] == 50);
-      // Float: theta below 1.3 is rounded at most twice a step, a step below lr = 0.005 a few times.
+      // Float: theta below 1.3 is rounded at most twice a step, a step below lr = 0.005 a few
+      // times.
       const double bound = dtype == kFloat ? 50 * 1.5e-7 : 1e-13;
       for (size_t i = 0; i < n; ++i) REQUIRE(std::fabs(theta[i] - double(t[i])) < bound);
     }
@@ -60,19 +91,28 @@ TEST_CASE("50 steps of adam equal an independent implementation") {
 
 TEST_CASE("a failed step changes nothing but clears the gradient") {
   const i64 n = 777;
-  const Values theta = numbers(n, -1, 1, 1), g = wild(n, 2), m = numbers(n, -1, 1, 3), v = numbers(n, 0, 1, 4);
+  const Values theta = numbers(n, -1, 1, 1), g = wild(n, 2), m = numbers(n, -1, 1, 3),
+               v = numbers(n, 0, 1, 4);
   for (const Isa isa : fast_isas()) {
     const auto out = adam(theta, g, m, v, 0.01, {3, 0.729, 0.997}, 0, 0.1).run(isa, kFloat);
     CHECK(out[0] == theta);
     CHECK(out[2] == m);
     CHECK(out[3] == v);
     for (const double z : out[1]) REQUIRE((z == 0 && !std::signbit(z)));
-    const auto sgd = Call("sgd").inout(theta).inout(g).in({0.1}).in_i32({0}).integer(n).real(1).run(isa, kFloat);
+    const auto sgd =
+        Call("sgd").inout(theta).inout(g).in({0.1}).in_i32({0}).integer(n).real(1).run(isa, kFloat);
     CHECK(sgd[0] == theta);
     for (const double z : sgd[1]) REQUIRE((z == 0 && !std::signbit(z)));
-    CHECK(Call("lerp_into").inout(theta).in(m).in({0.1}).in_i32({0}).integer(n).run(isa, kFloat)[0] == theta);
+    CHECK(
+        Call("lerp_into").inout(theta).in(m).in({0.1}).in_i32({0}).integer(n).run(isa, kFloat)[0] ==
+        theta);
     CHECK(Call("assign").inout(theta).in(m).in_i32({0}).integer(n).run(isa, kFloat)[0] == theta);
-    CHECK(Call("adam_count").inout_double({3, 0.5, 0.6}).in_i32({0}).real(0.9).real(0.9).run(isa, kFloat)[0] == Values{3, 0.5, 0.6});
+    CHECK(Call("adam_count")
+              .inout_double({3, 0.5, 0.6})
+              .in_i32({0})
+              .real(0.9)
+              .real(0.9)
+              .run(isa, kFloat)[0] == Values{3, 0.5, 0.6});
   }
 }
 
@@ -100,15 +140,24 @@ TEST_CASE("all_finite finds one bad element anywhere") {
 TEST_CASE("shards are joined as a tree") {
   // ((a + d) + c) + (b + e) for five planes; the parts differ in float.
   const float a = 1e8f, b = 3.0f, c = -1e8f, d = 5.0f, e = 0.25f;
-  const Values out = Call("join_shards").inout({a, b, c, d, e}).integer(5).integer(1).run(best_isa(), kFloat)[0];
+  const Values out =
+      Call("join_shards").inout({a, b, c, d, e}).integer(5).integer(1).run(best_isa(), kFloat)[0];
   CHECK(out[0] == double(((a + d) + c) + (b + e)));
   CHECK(Values(out.begin() + 1, out.end()) == Values(4, 0));
 }
 
 TEST_CASE("sgd, lerp_into and assign have the values of their names") {
-  CHECK(Call("sgd").inout({1}).inout({2}).in({0.5}).in_i32({1}).integer(1).real(0.5).run(best_isa(), kFloat)[0][0] == 0.5);
-  CHECK(Call("lerp_into").inout({1}).in({3}).in({0.25}).in_i32({1}).integer(1).run(best_isa(), kFloat)[0][0] == 1.5);
-  CHECK(Call("assign").inout({1}).in({3}).in_i32({1}).integer(1).run(best_isa(), kFloat)[0][0] == 3);
+  CHECK(Call("sgd").inout({1}).inout({2}).in({0.5}).in_i32({1}).integer(1).real(0.5).run(
+            best_isa(), kFloat)[0][0] == 0.5);
+  CHECK(Call("lerp_into")
+            .inout({1})
+            .in({3})
+            .in({0.25})
+            .in_i32({1})
+            .integer(1)
+            .run(best_isa(), kFloat)[0][0] == 1.5);
+  CHECK(Call("assign").inout({1}).in({3}).in_i32({1}).integer(1).run(best_isa(), kFloat)[0][0] ==
+        3);
 }
 
 }  // namespace

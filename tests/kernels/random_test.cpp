@@ -21,7 +21,7 @@ Values drawn(const char* name, i64 n, const Values& clock = {5, 0}, i64 cols = 1
 
 TEST_CASE("philox gives Random123's known answers") {
   using lat::kernels::random_test::philox;
-  const auto check = [](const u32 (&c)[4], u64 key, const u32 (&want)[4]) {
+  const auto check = [](const u32(&c)[4], u64 key, const u32(&want)[4]) {
     const auto got = philox({{c[0], c[1], c[2], c[3]}}, key);
     for (int k = 0; k < 4; ++k) CHECK(got.word[k] == want[k]);
   };
@@ -35,11 +35,13 @@ TEST_CASE("philox gives Random123's known answers") {
 TEST_CASE("uniform reads the documented bits") {
   using lat::kernels::random_test::philox;
   const u64 tick = 0x100000007u, row = 0x123456789u;
-  const i64 cols = 100, n = 200, seed = 0x1122334455667788, stream = (i64(0xabcd) << 32) | 0x9abcdef0;
+  const i64 cols = 100, n = 200, seed = 0x1122334455667788,
+            stream = (i64(0xabcd) << 32) | 0x9abcdef0;
   const Values u = drawn("uniform", n, {double(tick), double(row)}, cols, seed, stream);
   for (i64 i = 0; i < n; ++i) {
     const u64 e = row * u64(cols) + u64(i), b = 16 * (e / 64) + e % 16;
-    const auto w = philox({{u32(b), u32((b >> 32) & 0xffff) | 0xabcd0000u, 0x9abcdef0u, 7u}}, u64(seed));
+    const auto w =
+        philox({{u32(b), u32((b >> 32) & 0xffff) | 0xabcd0000u, 0x9abcdef0u, 7u}}, u64(seed));
     REQUIRE(u[size_t(i)] == double((w.word[e % 64 / 16] >> 8) | 1) * 0x1p-24);
   }
 }
@@ -65,10 +67,27 @@ TEST_CASE("random kernels equal the specification everywhere") {
       const i64 cols = 37;
       draw("normal", n, clock, cols).check_everywhere();
       draw("uniform", n, clock, cols).check_everywhere();
-      Call("bernoulli").out(n).in(wild(n)).in_u64(clock).integers({n, cols, kSeed, kStream}).check_everywhere();
-      Call("reparameterise").out(n).out(n).in(wild(n, 1)).in(wild(n, 2)).in_u64(clock)
-          .integers({n, cols, kSeed, kStream}).check_everywhere();
-      Call("reparameterise_d1").out(n).in(wild(n, 1)).in(wild(n, 2)).in(wild(n, 3)).integer(n).check_everywhere();
+      Call("bernoulli")
+          .out(n)
+          .in(wild(n))
+          .in_u64(clock)
+          .integers({n, cols, kSeed, kStream})
+          .check_everywhere();
+      Call("reparameterise")
+          .out(n)
+          .out(n)
+          .in(wild(n, 1))
+          .in(wild(n, 2))
+          .in_u64(clock)
+          .integers({n, cols, kSeed, kStream})
+          .check_everywhere();
+      Call("reparameterise_d1")
+          .out(n)
+          .in(wild(n, 1))
+          .in(wild(n, 2))
+          .in(wild(n, 3))
+          .integer(n)
+          .check_everywhere();
     }
   Call("advance").inout_u64({41, 7}).check_everywhere();
   CHECK(Call("advance").inout_u64({41, 7}).run(best_isa(), kFloat)[0] == Values{42, 7});
@@ -76,7 +95,8 @@ TEST_CASE("random kernels equal the specification everywhere") {
 
 TEST_CASE("double draws are the float draws") {
   for (const char* name : {"normal", "uniform"})
-    CHECK(draw(name, 1000).run(best_isa(), kDouble)[0] == draw(name, 1000).run(best_isa(), kFloat)[0]);
+    CHECK(draw(name, 1000).run(best_isa(), kDouble)[0] ==
+          draw(name, 1000).run(best_isa(), kFloat)[0]);
 }
 
 TEST_CASE("a slice of rows draws what the whole batch draws there") {
@@ -91,7 +111,8 @@ TEST_CASE("a slice of rows draws what the whole batch draws there") {
 TEST_CASE("ticks, draws, steps and seeds differ") {
   const i64 n = 1000;
   const Values base = drawn("uniform", n);
-  const Values others[] = {drawn("uniform", n, {6, 0}), drawn("uniform", n, {5, 0}, 1, kSeed + 1),
+  const Values others[] = {drawn("uniform", n, {6, 0}),
+                           drawn("uniform", n, {5, 0}, 1, kSeed + 1),
                            drawn("uniform", n, {5, 0}, 1, kSeed + (i64(1) << 32)),
                            drawn("uniform", n, {5, 0}, 1, kSeed, kStream + 1),
                            drawn("uniform", n, {5, 0}, 1, kSeed, kStream + (i64(1) << 32)),
@@ -103,13 +124,14 @@ TEST_CASE("ticks, draws, steps and seeds differ") {
       same += base[i] == other[i];
       product += (base[i] - 0.5) * (other[i] - 0.5) * 12;
     }
-    CHECK(same <= 1);                                      // expected: 1000 / 2^23
-    CHECK(std::fabs(product / n) < 4.5 / std::sqrt(n));    // the mean of n products of variance 1
+    CHECK(same <= 1);                                    // expected: 1000 / 2^23
+    CHECK(std::fabs(product / n) < 4.5 / std::sqrt(n));  // the mean of n products of variance 1
   }
 }
 
-// Statistics with fixed seeds. Means of n values of variance s^2 have deviation s / sqrt(n): the bounds below are 4.5
-// deviations (a false alarm once in 150,000 draws of the seed). Kolmogorov-Smirnov: P(sqrt(n) D > 2.3) = 5e-5.
+// Statistics with fixed seeds. Means of n values of variance s^2 have deviation s / sqrt(n): the
+// bounds below are 4.5 deviations (a false alarm once in 150,000 draws of the seed).
+// Kolmogorov-Smirnov: P(sqrt(n) D > 2.3) = 5e-5.
 constexpr i64 kDraws = 1000000;
 constexpr double kBound = 4.5;
 
@@ -178,23 +200,35 @@ TEST_CASE("uniforms are uniform, and neither 0 nor 1") {
 TEST_CASE("bernoulli has the asked frequency, and 0 and 1 are certain") {
   const i64 n = 200000;
   for (const double p : {0.0, 0.001, 0.3, 0.9, 1.0}) {
-    const Values y = Call("bernoulli").out(n).in(Values(size_t(n), p)).in_u64({5, 0})
-        .integers({n, 1, kSeed, kStream}).run(best_isa(), kFloat)[0];
+    const Values y = Call("bernoulli")
+                         .out(n)
+                         .in(Values(size_t(n), p))
+                         .in_u64({5, 0})
+                         .integers({n, 1, kSeed, kStream})
+                         .run(best_isa(), kFloat)[0];
     double sum = 0;
     for (const double x : y) {
       REQUIRE((x == 0 || x == 1));
       sum += x;
     }
-    CHECK(std::fabs(sum / double(n) - double(float(p))) <= kBound * std::sqrt(p * (1 - p) / double(n)));
+    CHECK(std::fabs(sum / double(n) - double(float(p))) <=
+          kBound * std::sqrt(p * (1 - p) / double(n)));
   }
 }
 
-TEST_CASE("reparameterise is mu + sigma eps with the noise of normal; its derivative a difference") {
+TEST_CASE(
+    "reparameterise is mu + sigma eps with the noise of normal; its derivative a difference") {
   const i64 n = 500;
   const Values mu = numbers(n, -2, 2, 1), lv = numbers(n, -2, 2, 2), dz = numbers(n, -2, 2, 3);
   const auto run = [&](const Values& logvar) {
-    return Call("reparameterise").out(n).out(n).in(mu).in(logvar).in_u64({5, 0})
-        .integers({n, 1, kSeed, kStream}).run(best_isa(), kDouble);
+    return Call("reparameterise")
+        .out(n)
+        .out(n)
+        .in(mu)
+        .in(logvar)
+        .in_u64({5, 0})
+        .integers({n, 1, kSeed, kStream})
+        .run(best_isa(), kDouble);
   };
   const auto out = run(lv);
   CHECK(out[1] == drawn("normal", n));
@@ -202,7 +236,13 @@ TEST_CASE("reparameterise is mu + sigma eps with the noise of normal; its deriva
   const double h = 1e-5;
   for (size_t i = 0; i < lv.size(); ++i) up[i] += h, down[i] -= h;
   const Values z1 = run(up)[0], z0 = run(down)[0];
-  const Values d = Call("reparameterise_d1").out(n).in(dz).in(out[1]).in(lv).integer(n).run(best_isa(), kDouble)[0];
+  const Values d = Call("reparameterise_d1")
+                       .out(n)
+                       .in(dz)
+                       .in(out[1])
+                       .in(lv)
+                       .integer(n)
+                       .run(best_isa(), kDouble)[0];
   for (size_t i = 0; i < lv.size(); ++i) {
     REQUIRE(out[0][i] == doctest::Approx(mu[i] + std::exp(lv[i] / 2) * out[1][i]).epsilon(1e-14));
     REQUIRE(std::fabs(d[i] - dz[i] * (z1[i] - z0[i]) / (2 * h)) < 1e-7);

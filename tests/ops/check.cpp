@@ -333,7 +333,7 @@ class Checker {
     const Values weights = rig.weights();
     const auto weighted = [&] { return dot(rig(kGrad), weights); };
     compare(rig, "second order", rig(kSecondGrad), weighted);
-    compare(rig, "second order, backward", rig(kSecondBackward), weighted);
+    compare(rig, "second order by backward", rig(kSecondBackward), weighted);
   }
 
   void bits() {

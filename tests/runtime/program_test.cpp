@@ -1,4 +1,5 @@
-// Program files: the same bits in another process without the engine, and every damaged file refused.
+// Program files: the same bits in another process without the engine, and every damaged file
+// refused.
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -8,7 +9,6 @@
 #include <array>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <random>
 
@@ -34,11 +34,11 @@ std::string bits(const Tensor& t) {
   return {static_cast<const char*>(t.data), static_cast<size_t>(t.bytes())};
 }
 
-// ---- two models: (B,20) -> z (B,4) -> (B,20), and images u8 (B,8,8,1) -> z (B,3) -> (B,8,8,1) -------------------------
+// ---- two models: (B,20) -> z (B,4) -> (B,20), and images u8 (B,8,8,1) -> z (B,3) -> (B,8,8,1) ---
 
 struct MlpVae {
   static constexpr i64 B = 8, D = 20, Z = 4;
-  static constexpr DType kInput(DType real) { return real; }
+  static constexpr DType input_type(DType real) { return real; }
   Linear hidden, mu, logvar, up, out;
 
   explicit MlpVae(Params& p)
@@ -58,7 +58,7 @@ struct MlpVae {
 
 struct ConvVae {
   static constexpr i64 B = 4, Z = 3;
-  static constexpr DType kInput(DType) { return DType::u8; }
+  static constexpr DType input_type(DType) { return DType::u8; }
   Conv2d down;
   Linear mu, logvar, grow;
   ConvTranspose2d up;
@@ -90,27 +90,28 @@ struct World {
   Adam adam{params, {.lr = 3e-3}};
   std::mt19937 random{7};
 
-  Tensor loss_of(const Tensor& bytes) {
-    const Tensor x = Vae::data(bytes);
-    const Normal q = vae.encode(x);
-    const Tensor z = q.rsample(Rng(ctx));
-    const Tensor logits = vae.decode(z);
+  Tensor loss_of(const Tensor& batch) {
+    const Tensor data = Vae::data(batch);
+    const Normal q = vae.encode(data);
+    const Tensor logits = vae.decode(q.rsample(Rng(ctx)));
     const Tensor elbo =
-        bernoulli_log_prob(flatten(logits), flatten(x)) - kl(q, StandardNormal{});  // (B) nats
-    const Tensor loss = -mean(elbo);
-    backward(loss, params);
+        bernoulli_log_prob(flatten(logits), flatten(data)) - kl(q, StandardNormal{});  // (B) nats
+    const Tensor total = -mean(elbo);
+    backward(total, params);
     adam.step();
-    return loss;
+    return total;
   }
-  std::function<Tensor(Tensor)> train_body = [this](Tensor x) { return loss_of(x); };
-  std::function<Tensor(Tensor)> decode_body = [this](Tensor z) { return sigmoid(vae.decode(z)); };
-  struct Body {
-    std::function<Tensor(Tensor)>* f;
-    Tensor operator()(Tensor x) const { return (*f)(x); }
+  struct Train {
+    World* w;
+    Tensor operator()(Tensor batch) const { return w->loss_of(batch); }
   };
-  Step<Body> learn{ctx, "learn", Body{&train_body}};
-  Step<Body> decode{ctx, "decode", Body{&decode_body}};
-  Buffer x{ctx, Vae::input(), Vae::kInput(ctx.real())};
+  struct Decode {
+    World* w;
+    Tensor operator()(Tensor code) const { return sigmoid(w->vae.decode(code)); }
+  };
+  Step<Train> learn{ctx, "learn", Train{this}};
+  Step<Decode> decode{ctx, "decode", Decode{this}};
+  Buffer x{ctx, Vae::input(), Vae::input_type(ctx.real())};
   Buffer z{ctx, {Vae::B, Vae::Z}};
   Tensor loss, image;
 
@@ -120,7 +121,10 @@ struct World {
   // Fresh values in x or z; returns their bits.
   std::string draw(const Tensor& t) {
     std::vector<double> values(static_cast<size_t>(t.size()));
-    for (double& v : values) v = t.dtype == DType::u8 ? random() % 256 : random() % 1000 / 1000.0;
+    for (double& v : values) {
+      const double r = static_cast<double>(random() % 256);
+      v = t.dtype == DType::u8 ? r : r / 256;
+    }
     set_values(t, values);
     return bits(t);
   }
@@ -156,7 +160,7 @@ struct World {
   }
 };
 
-// ---- the runtime, in this process and in another -----------------------------------------------------------------------
+// ---- the runtime, in this process and in another ------------------------------------------------
 
 // The bytes in memory of exactly their size, so that a sanitizer sees a read beyond them.
 struct Opened {
@@ -311,6 +315,22 @@ TEST_CASE("entries share the state, words act, every instruction set agrees") {
   }
 }
 
+TEST_CASE("what no name asks for is stored when a call reads it") {
+  World<MlpVae> w(DType::f32);
+  w.file();
+  Opened o(program_file_bytes(w.ctx, w.entries(), {}));
+  REQUIRE_MESSAGE(o.status == Status::ok, o.error.text);
+  CHECK(o.model.states() == 0);
+  for (int i = 0; i < 3;
+       ++i) {  // the second loss needs the moments of the file, the third its count
+    const std::string x = w.draw(w.x);
+    w.train_once();
+    REQUIRE(o.model.set_input(0, 0, x.data(), x.size()) == Status::ok);
+    REQUIRE(o.model.run(0) == Status::ok);
+    CHECK(bits(o.model.output(0, 0)) == bits(w.loss));
+  }
+}
+
 TEST_CASE("writing changes nothing, and refuses what would not run elsewhere") {
   World<MlpVae> w(DType::f32);
   const std::string file = w.file();
@@ -349,7 +369,7 @@ TEST_CASE("writing changes nothing, and refuses what would not run elsewhere") {
         Code::state);
 }
 
-// ---- bad files -----------------------------------------------------------------------------------------------------------
+// ---- bad files ----------------------------------------------------------------------------------
 
 struct Section {
   size_t at, bytes;  // of the payload
@@ -499,7 +519,7 @@ TEST_CASE("forged records with right checksums are refused, with a place") {
   }
   CHECK(forged(rt::kTensors, 48, huge) == Status::format);
   CHECK(forged(rt::kTensors, 48, u64{s[rt::kData].bytes}) == Status::format);
-  for (const size_t field : {4, 8, 12, 16, 20})
+  for (const size_t field : {4u, 8u, 12u, 16u, 20u})
     CHECK(forged(rt::kEntries, field, ~u32{0}) == Status::format);
 
   // Lengths and names of sections.
@@ -537,8 +557,8 @@ TEST_CASE("any record opens or is refused") {
   int opened = 0, refused = 0;
   for (int i = 0; i < 6000; ++i) {
     std::string changed = file;
-    for (u32 n = 1 + random() % 3; n > 0; --n) {
-      const u32 section = random() % rt::kSections;
+    for (size_t n = 1 + random() % 3; n > 0; --n) {
+      const size_t section = random() % rt::kSections;
       const size_t at = random() % s[section].bytes;
       if (section == rt::kSizes && at % 8 > 2) continue;  // more memory than the test has
       if (section == rt::kArguments) {                    // integers are the writer's to answer for

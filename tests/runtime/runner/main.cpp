@@ -1,7 +1,9 @@
-// run_program FILE ENTRY N INPUT OUTPUT: runs ENTRY N times; run i takes the i-th share of INPUT for its inputs; OUTPUT
-// gets the outputs of every run, then the whole state. run_program FILE: checks the golden run of every entry.
+// run_program FILE ENTRY N INPUT OUTPUT: runs ENTRY N times; run i takes the i-th share of INPUT
+// for its inputs; OUTPUT gets the outputs of every run, then the whole state. run_program FILE:
+// checks the golden run of every entry.
 //
-// Linked with the runtime and the kernels only: what it computes, it computes without tape, models or the engine.
+// Linked with the runtime and the kernels only: what it computes, it computes without tape, models
+// or the engine.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,0 +1,477 @@
+// The program as its users meet it: flags, JSON, exit codes, run folders, bad input. Runs the built program.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/data/idx.h"
+#include "kernels/table.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+// LATENT_PROGRAM, else the program beside the tests.
+std::string program() {
+  const char* const named = std::getenv("LATENT_PROGRAM");
+  const fs::path path = named ? named : fs::exists("latent") ? "latent" : "build/latent";
+  REQUIRE_MESSAGE(fs::exists(path), path.string(),
+                  " is not built; build it or set LATENT_PROGRAM to its path");
+  return fs::canonical(path).string();
+}
+
+std::string get(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void put(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+// A folder of its own, gone with the test; programs run in it.
+struct Folder {
+  std::string path = (fs::temp_directory_path() / "latent_program_XXXXXX").string();
+  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+  ~Folder() { fs::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string operator/(const std::string& name) const { return path + "/" + name; }
+};
+
+struct Outcome {
+  int code = -1;  // 128 + signal where one ended it
+  std::string out, err;
+};
+
+// Standard output goes to `out` where it is named.
+pid_t start(const Folder& in, const Words& words, const std::string& out = "") {
+  const std::string path = program();
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child > 0) return child;
+  Words all = words;
+  all.insert(all.begin(), path);
+  std::vector<char*> pointers;
+  for (std::string& w : all) pointers.push_back(w.data());
+  pointers.push_back(nullptr);
+  const int o =
+      ::open(out.empty() ? (in / "out").c_str() : out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  const int e = ::open((in / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  ::dup2(o, 1);
+  ::dup2(e, 2);
+  if (::chdir(in.path.c_str()) == 0) ::execv(path.c_str(), pointers.data());
+  ::_exit(127);
+}
+
+Outcome finish(const Folder& in, pid_t child) {
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), get(in / "out"),
+          get(in / "err")};
+}
+
+Outcome run(const Folder& in, const Words& words, const std::string& out = "") {
+  return finish(in, start(in, words, out));
+}
+
+Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void check_refused(const Folder& in, const Words& words, int code,
+                   std::initializer_list<std::string> parts) {
+  const Outcome o = run(in, words);
+  CHECK_MESSAGE(o.code == code, o.err);
+  CHECK(o.out == "");
+  CHECK_MESSAGE(o.err.starts_with("error: "), o.err);
+  for (const std::string& part : parts)
+    CHECK_MESSAGE(contains(o.err, part), "'", o.err, "' lacks '", part, "'");
+}
+
+// The keys of the outermost object of a line, in order.
+std::string keys(const std::string& line) {
+  std::string out, word;
+  int depth = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"') {
+      const size_t end = line.find('"', i + 1);
+      word = line.substr(i + 1, end - i - 1);
+      i = end;
+    } else if (line[i] == ':' && depth == 1) {
+      out += (out.empty() ? "" : " ") + word;
+    }
+    depth += line[i] == '{' || line[i] == '[' ? 1 : line[i] == '}' || line[i] == ']' ? -1 : 0;
+  }
+  return out;
+}
+
+// The text or number that stands behind a key.
+std::string value(const std::string& line, const std::string& key) {
+  const size_t at = line.find("\"" + key + "\": ");
+  if (at == std::string::npos) return "no " + key;
+  size_t from = at + key.size() + 4;
+  const bool text = line[from] == '"';
+  if (text) ++from;
+  return line.substr(from, line.find_first_of(text ? "\"" : ",}\n", from) - from);
+}
+
+Words tiny(const std::string& preset) {
+  return {"train", preset,           "--data", "digits",         "--set", "model.hidden=32",
+          "--set", "model.latent=4", "--set",  "train.batch=32", "--json"};
+}
+
+std::string hash_of(const Folder& in, const Words& words) {
+  const Outcome o = run(in, words);
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  const std::string hash = value(o.out, "hash");
+  CHECK(hash.size() == 64);
+  return hash;
+}
+
+lat::IdxArray bytes_of(std::vector<int64_t> dims) {
+  lat::IdxArray a;
+  a.dims = std::move(dims);
+  int64_t n = 1;
+  for (const int64_t d : a.dims) n *= d;
+  for (int64_t i = 0; i < n; ++i) a.bytes.push_back(static_cast<uint8_t>(i * 37 % 251));
+  return a;
+}
+
+}  // namespace
+
+TEST_CASE("train: one JSON line on standard output, a whole run folder, no escape codes in pipes") {
+  const Folder in;
+  const Outcome o = run(in, tiny("vae") + Words{"--steps", "23", "--seed", "5", "--threads", "2"});
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 1);
+  CHECK(o.out.ends_with("}\n"));
+  CHECK(keys(o.out) ==
+        "run model data seed threads device numerics steps epochs seconds parameters hash test");
+  CHECK(value(o.out, "run") == "runs/digits-vae-0001");
+  CHECK(value(o.out, "model") == "vae");
+  CHECK(value(o.out, "data") == "digits");
+  CHECK(value(o.out, "seed") == "5");
+  CHECK(value(o.out, "threads") == "2");
+  CHECK(value(o.out, "device") == "cpu");
+  CHECK(value(o.out, "numerics") == "exact");
+  CHECK(value(o.out, "steps") == "23");
+  CHECK(value(o.out, "parameters") ==
+        std::to_string(2 * 64 * 32 + 32 + 64 + 2 * (32 * 4 + 4) + 4 * 32 + 32));
+  const std::string test = o.out.substr(o.out.find("\"test\": ") + 8);
+  CHECK(keys(test).starts_with("elbo recon kl active"));
+  CHECK(std::stod(value(test, "elbo")) ==
+        doctest::Approx(-std::stod(value(test, "recon")) - std::stod(value(test, "kl"))));
+  CHECK(!contains(o.out + o.err, "\x1b"));
+  CHECK(!contains(o.err, "\r"));
+  CHECK(contains(o.err, "runs/digits-vae-0001"));
+  CHECK(get(in / "runs/latest") == "runs/digits-vae-0001\n");
+  const std::string folder = in / "runs/digits-vae-0001/";
+  for (const char* name : {"README.txt", "state.json", "config.json", "command.txt", "env.json",
+                           "data.json", "metrics.jsonl", "checks.json", "ckpt/index.json",
+                           "images/recon.png", "images/samples.png", "images/traverse.png"})
+    CHECK_MESSAGE(fs::exists(folder + name), name);
+  CHECK(value(get(folder + "state.json"), "state") == "FINISHED");
+  CHECK(get(folder + "metrics.jsonl").starts_with("{\"schema\": 1"));
+  CHECK(contains(get(folder + "config.json"), "\"origin\": \"--set\""));
+  CHECK(run(in, tiny("vae") + Words{"--steps", "1"}).out.find("runs/digits-vae-0002") !=
+        std::string::npos);
+}
+
+TEST_CASE("train: the same bits for every number of threads, instruction set, and with --eager") {
+  const Folder in;
+  for (const std::string preset : {"vae", "vae-conv"}) {
+    const Words words = tiny(preset) + Words{"--steps", "9"};
+    const std::string hash = hash_of(in, words + Words{"--threads", "1"});
+    for (const char* threads : {"2", "3", "7"})
+      CHECK(hash_of(in, words + Words{"--threads", threads}) == hash);
+    using lat::kernels::Isa;
+    for (const Isa isa : {Isa::v2, Isa::v3, Isa::v4}) {
+      const std::string name = lat::kernels::isa_name(isa);
+      if (lat::kernels::has_isa(isa))
+        CHECK_MESSAGE(hash_of(in, words + Words{"--isa", name}) == hash, name);
+      else
+        check_refused(in, words + Words{"--isa", name}, 4, {"--isa " + name});
+    }
+    CHECK(hash_of(in, words + Words{"--eager"}) == hash);
+    CHECK(hash_of(in, words + Words{"--seed", "1"}) != hash);
+  }
+}
+
+TEST_CASE("resume: 2N steps are N steps and N more, bit for bit; a changed config is refused") {
+  const Folder in;
+  for (const std::string preset : {"vae", "vae-conv"}) {
+    const std::string whole = hash_of(in, tiny(preset) + Words{"--steps", "60"});
+    const std::string half = hash_of(in, tiny(preset) + Words{"--steps", "30", "--out", preset});
+    CHECK(half != whole);
+    const std::string metrics = in / preset + "/metrics.jsonl";
+    put(metrics, get(metrics) + "{\"step\": 77, \"seconds\": 1}\n{\"step\": 3");
+    CHECK(hash_of(in, {"train", "--resume", preset, "--steps", "60", "--threads", "3", "--json"}) ==
+          whole);
+    const std::string text = get(metrics);
+    CHECK(!contains(text, "\"step\": 77"));
+    CHECK(text.ends_with("}\n"));
+    CHECK(contains(text, "\"step\": 60"));
+    CHECK(std::count(text.begin(), text.end(), '{') == std::count(text.begin(), text.end(), '}'));
+  }
+  CHECK(run(in, {"train", "vae", "--resume", "vae", "--steps", "61", "--set", "train.lr=0.001",
+                 "--seed", "0"})
+            .code == 0);
+  check_refused(in, {"train", "--resume", "vae", "--set", "train.lr=0.002"}, 2,
+                {"train.lr", "0.001", "0.002"});
+  check_refused(in, {"train", "--resume", "vae", "--seed", "9"}, 2, {"seed"});
+  check_refused(in, {"train", "vae-conv", "--resume", "vae"}, 2, {"preset"});
+  check_refused(in, {"train", "--resume", "nowhere"}, 3, {"nowhere", "no such folder"});
+  check_refused(in, tiny("vae") + Words{"--steps", "1", "--out", "vae"}, 2, {"--resume"});
+}
+
+TEST_CASE("interrupt: the step is finished, the run saved, and it goes on") {
+  const Folder in;
+  const pid_t child = start(in, tiny("vae") + Words{"--time", "10m", "--out", "r"});
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!fs::exists(in / "r/state.json") && std::chrono::steady_clock::now() < give_up)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::kill(child, SIGINT);
+  const Outcome o = finish(in, child);
+  CHECK_MESSAGE(o.code == 130, o.err);
+  CHECK(o.out == "");
+  CHECK(contains(o.err, "latent train --resume r"));
+  const std::string state = get(in / "r/state.json");
+  CHECK(value(state, "state") == "STOPPED");
+  const long done = std::stol(value(state, "step"));
+  CHECK(value(state, "last_checkpoint") == std::to_string(done));
+  const std::string steps = std::to_string(done + 5);
+  CHECK(hash_of(in, {"train", "--resume", "r", "--steps", steps, "--json"}) ==
+        hash_of(in, tiny("vae") + Words{"--steps", steps}));
+}
+
+TEST_CASE("unknown names are answered with the nearest one, and nothing is written") {
+  const Folder in;
+  check_refused(in, {"trian", "vae"}, 2, {"unknown command 'trian'", "Did you mean 'train'?"});
+  check_refused(in, {"train", "vea"}, 2, {"'vea'", "Did you mean 'vae'?", "latent config list"});
+  check_refused(in, {"train"}, 2, {"latent train vae"});
+  check_refused(in, {"train", "vae", "--set", "model.latnet=16"}, 2,
+                {"unknown key 'model.latnet' (from --set). Did you mean 'model.latent'?",
+                 "(latent config explain model.latent)"});
+  check_refused(in, {"train", "vae", "--set", "model.latent"}, 2, {"key=value"});
+  check_refused(in, {"train", "vae", "--data", "digitz"}, 2, {"Did you mean 'digits'?"});
+  check_refused(in, {"train", "vae", "--setp", "3"}, 2, {"--setp", "Did you mean '--set"});
+  check_refused(in, {"train", "vae", "--device", "cdua"}, 2, {"Did you mean 'cuda'?"});
+  check_refused(in, {"train", "vae", "--device", "cuda"}, 4, {"no CUDA back end", "--device cpu"});
+  check_refused(in, {"train", "vae", "--device", "emulated"}, 4, {"--device cpu"});
+  check_refused(in, {"train", "vae", "--numerics", "fast"}, 2, {"exact"});
+  check_refused(in, {"train", "vae", "--isa", "v9"}, 2, {"v2, v3, v4"});
+  check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"no agents in this version"});
+  check_refused(in, {"config", "explain", "model.beat"}, 2, {"Did you mean 'model.beta'?"});
+  check_refused(in, {"bench", "step", "vee"}, 2, {"Did you mean 'vae'?"});
+  for (const char* later : {"export", "play", "report", "learn", "explain"})
+    check_refused(in, {later, "runs/x"}, 2, {"not part of this version"});
+  check_refused(in, {"eval", "runs/x"}, 3, {"runs/x", "no such folder"});
+  put(in / "own.toml", "preset = \"vae\"\n[model]\nlatnet = 3\n");
+  check_refused(in, {"train", "own.toml"}, 2, {"(from own.toml)", "'model.latent'"});
+  put(in / "bad.toml", "preset = \"vae\n");
+  check_refused(in, {"train", "bad.toml"}, 3, {"bad.toml", "line 1"});
+  CHECK(!fs::exists(in / "runs"));
+}
+
+TEST_CASE("sizes and numbers that make no sense are refused before anything is written") {
+  const Folder in;
+  const std::initializer_list<Words> bad = {{"--steps", "0"},
+                                            {"--steps", "-5"},
+                                            {"--steps", "ten"},
+                                            {"--epochs", "0"},
+                                            {"--time", "0s"},
+                                            {"--time", "soon"},
+                                            {"--threads", "0"},
+                                            {"--threads", "-1"},
+                                            {"--threads", "99999"},
+                                            {"--seed", "-1"},
+                                            {"--set", "train.batch=0"},
+                                            {"--set", "train.batch=-3"},
+                                            {"--set", "train.lr=-1"},
+                                            {"--set", "train.lr=nan"},
+                                            {"--set", "model.latent=0"},
+                                            {"--set", "model.hidden=-2"},
+                                            {"--set", "model.latent=1e3"},
+                                            {"--set", "data.limit=-1"},
+                                            {"--set", "data.size=20"},
+                                            {"--set", "model.net=cnv"},
+                                            {"--set", "train.batch=60000"},
+                                            {"--steps", "3", "--epochs", "1"}};
+  for (const Words& words : bad) {
+    const Outcome o = run(in, Words{"train", "vae", "--data", "digits"} + words);
+    CHECK_MESSAGE(o.code == 2, words[0], " ", words[1], ": ", o.err);
+    CHECK_MESSAGE(o.err.starts_with("error: "), o.err);
+  }
+  CHECK(run(in, {"bench", "step", "vae", "--batch", "0"}).code == 2);
+  CHECK(run(in, {"sample", "x", "-n", "0"}).code == 2);
+  CHECK(run(in, {"traverse", "x", "--range", "3:-3"}).code == 2);
+  CHECK(!fs::exists(in / "runs"));
+}
+
+TEST_CASE("a toml file: default < preset < file < --set, with origins") {
+  const Folder in;
+  put(in / "own.toml",
+      "preset = \"vae\"\nsteps = 2\n[data]\nname = \"digits\"\n[model]\nhidden = 24\nlatent = 3\n"
+      "[train]\nbatch = 16\n");
+  const Outcome o =
+      run(in, {"train", "own.toml", "--set", "model.latent=5", "--out", "r", "--json"});
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(value(o.out, "steps") == "2");
+  CHECK(value(o.out, "data") == "digits");
+  std::string config = get(in / "r/config.json");
+  const auto part = [&](const std::string& key) { return config.substr(config.find(key)); };
+  CHECK(value(part("model.latent"), "value") == "5");
+  CHECK(value(part("model.latent"), "origin") == "--set");
+  CHECK(value(part("model.hidden"), "origin") == "own.toml");
+  CHECK(value(part("train.lr"), "origin") == "default");
+  const Outcome shown = run(in, {"config", "show", "beta_vae"});
+  CHECK(shown.code == 0);
+  put(in / "again.toml", shown.out);
+  CHECK(run(in, {"config", "show", "again.toml"}).code == 0);
+  CHECK(run(in, {"config", "list"}).code == 0);
+  CHECK(contains(run(in, {"config", "explain", "model.beta"}).out, "weight of the KL term"));
+}
+
+TEST_CASE("what a run can do: eval with expectations, sample, reconstruct, traverse, inspect") {
+  const Folder in;
+  const Outcome trained = run(in, tiny("vae") + Words{"--steps", "40"});
+  REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  const Outcome e = run(in, {"eval", "latest", "--json"});
+  REQUIRE_MESSAGE(e.code == 0, e.err);
+  CHECK(keys(e.out) == "run data hash test");
+  for (const char* key : {"hash", "elbo", "kl", "active"})
+    CHECK(value(e.out, key) == value(trained.out, key));
+  CHECK(run(in, {"eval", "latest", "--expect", "elbo>=-1e6"}).code == 0);
+  CHECK(run(in, {"eval", "latest", "--expect", "elbo >= 0"}).code == 5);
+  CHECK(run(in, {"eval", "latest", "--expect", "elbo"}).code != 0);
+  CHECK(run(in, {"eval", "latest", "--expect", "elbow>=3"}).code == 2);
+  put(in / "floor.txt", "# digits, 40 steps\nelbo >= -1e6\nactive<=4\n");
+  CHECK(run(in, {"eval", "latest", "--expect", "floor.txt"}).code == 0);
+  put(in / "floor.txt", "elbo >= -1e6\nrecon < 0\n");
+  CHECK(run(in, {"eval", "latest", "--expect", "floor.txt"}).code == 5);
+  for (const Words& words :
+       {Words{"sample", "latest", "-n", "9", "-o", "p.png"},
+        Words{"reconstruct", "latest", "-n", "5", "-o", "p.png"},
+        Words{"traverse", "latest", "--dims", "0,3", "--range", "-2:2", "-o", "p.png"},
+        Words{"data", "show", "digits", "-o", "p.png"}}) {
+    fs::remove(in / "p.png");
+    const Outcome o = run(in, words);
+    CHECK_MESSAGE(o.code == 0, o.err);
+    CHECK(get(in / "p.png").starts_with("\x89PNG"));
+    CHECK(!contains(o.err + o.out, "\x1b"));
+  }
+  check_refused(in, {"traverse", "latest", "--dims", "4"}, 2, {"latent 4"});
+  check_refused(in, {"sample", "latest", "-o", "no/such/p.png"}, 4, {"no/such/p.png"});
+  const Outcome first = run(in, {"sample", "latest", "-n", "4", "-o", "a.png"});
+  const Outcome other = run(in, {"sample", "latest", "-n", "4", "-o", "b.png", "--seed", "1"});
+  CHECK(first.code + other.code == 0);
+  CHECK(get(in / "a.png") != get(in / "b.png"));
+  const Outcome seen = run(in, {"inspect", "runs/digits-vae-0001"});
+  CHECK(contains(seen.out, "hidden.weight"));
+  CHECK(contains(seen.out, "64 x 32"));
+  CHECK(run(in, {"inspect", "p.png"}).code == 0);
+  check_refused(in, {"inspect", "runs/latest"}, 3, {"runs/latest"});
+  CHECK(run(in, {"doctor"}).code == 0);
+  CHECK(run(in, {"data", "list"}).code == 0);
+  CHECK(run(in, {"--help"}).code == 0);
+  CHECK(run(in, {"train", "--help"}).code == 0);
+}
+
+TEST_CASE("damaged and foreign checkpoints are refused with the file's name") {
+  const Folder in;
+  REQUIRE(run(in, tiny("vae") + Words{"--steps", "2", "--out", "r"}).code == 0);
+  const std::string file = in / "r/ckpt/step-00000002/model.safetensors", good = get(file);
+  REQUIRE(good.size() > 1000);
+  put(file, good.substr(0, good.size() - 9));
+  check_refused(in, {"eval", "r"}, 3, {"model.safetensors"});
+  std::string flipped = good;
+  flipped[flipped.size() - 5] = static_cast<char>(flipped[flipped.size() - 5] ^ 4);
+  put(file, flipped);
+  check_refused(in, {"sample", "r"}, 3, {"model.safetensors"});
+  put(file, "");
+  check_refused(in, {"train", "--resume", "r", "--steps", "4"}, 3, {"model.safetensors"});
+  put(file, good);
+  const std::string config = get(in / "r/config.json");
+  std::string wider = config;
+  wider.replace(wider.find("\"32\""), 4, "\"48\"");
+  put(in / "r/config.json", wider);
+  check_refused(in, {"eval", "r"}, 3, {"(64,32)", "(64,48)"});
+  put(in / "r/config.json", config.substr(0, 200));
+  check_refused(in, {"eval", "r"}, 3, {"config.json", "byte"});
+  put(in / "r/config.json", "{}");
+  check_refused(in, {"eval", "r"}, 3, {"config.json", "format"});
+  put(in / "r/config.json", config);
+  CHECK(run(in, {"eval", "r"}).code == 0);
+  fs::remove(in / "r/ckpt/index.json");
+  check_refused(in, {"eval", "r"}, 3, {"no finished checkpoint"});
+}
+
+TEST_CASE("disks that refuse: exit code 4 and a remedy") {
+  const Folder in;
+  put(in / "file", "mine");
+  check_refused(in, tiny("vae") + Words{"--steps", "2", "--out", "file/below"}, 4, {"file/below"});
+  check_refused(in, tiny("vae") + Words{"--steps", "2", "--out", "file"}, 2, {"file"});
+  CHECK(get(in / "file") == "mine");
+  if (fs::exists("/dev/full")) {
+    const Outcome o = run(in, tiny("vae") + Words{"--steps", "2", "--out", "r"}, "/dev/full");
+    CHECK_MESSAGE(o.code == 4, o.err);
+    CHECK(contains(o.err, "standard output"));
+    CHECK(run(in, {"config", "list"}, "/dev/full").code == 4);
+  }
+}
+
+TEST_CASE("folders of images: their own name, and files that do not belong together") {
+  const Folder in;
+  fs::create_directory(in / "mine");
+  lat::write_idx(in / "mine/train-images-idx3-ubyte", bytes_of({80, 8, 8}));
+  lat::write_idx(in / "mine/train-labels-idx1-ubyte", bytes_of({80}));
+  const Words words{"train",          "vae",   "--data-path",    "mine",  "--steps", "2", "--set",
+                    "train.batch=16", "--set", "model.hidden=8", "--json"};
+  const Outcome o = run(in, words);
+  CHECK_MESSAGE(o.code == 0, o.err);
+  CHECK(value(o.out, "data") == "mine");
+  CHECK(run(in, {"eval", "latest"}).code == 0);
+  CHECK(run(in, {"inspect", "mine/train-images-idx3-ubyte"}).out ==
+        "mine/train-images-idx3-ubyte: IDX, 80 x 8 x 8 bytes\n");
+  lat::write_idx(in / "mine/train-labels-idx1-ubyte", bytes_of({40}));
+  fs::remove_all(in / "runs");
+  check_refused(in, words, 3, {"40 labels", "80 images"});
+  fs::remove(in / "mine/train-labels-idx1-ubyte");
+  const std::string images = in / "mine/train-images-idx3-ubyte", whole = get(images);
+  put(images, whole.substr(0, 1000));
+  check_refused(in, words, 3, {"train-images-idx3-ubyte"});
+  check_refused(in, {"train", "vae", "--data-path", "nowhere"}, 3, {"nowhere", "--data-path"});
+  CHECK(!fs::exists(in / "runs"));
+}
+
+TEST_CASE("bench: the keys of the peers") {
+  const Folder in;
+  const Outcome o = run(in, {"bench", "step", "vae", "--batch", "2", "--threads", "1,2",
+                             "--seconds", "0.02", "--json"});
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 2);
+  CHECK(keys(o.out.substr(0, o.out.find('\n'))) == "workload impl threads ms min max steps");
+  const Outcome small = run(in, {"bench", "step", "overhead", "--seconds", "0.05", "--json"});
+  REQUIRE_MESSAGE(small.code == 0, small.err);
+  CHECK(keys(small.out).starts_with("workload impl threads ms min max steps calls"));
+  CHECK(std::stod(value(small.out, "calls")) > 10);
+}

@@ -1,0 +1,203 @@
+// latent eval, sample, reconstruct, traverse: what a trained run can do.
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/data/file.h"
+#include "tools/latent/commands.h"
+#include "tools/latent/run.h"
+#include "tools/latent/terminal.h"
+
+namespace lat::tools {
+
+namespace {
+
+constexpr int kExpectationNotMet = static_cast<int>(Code::expectation);
+constexpr i64 kMostImages = 4096;
+
+// One stated expectation: "elbo>=-256".
+struct Expectation {
+  std::string text, name, relation;
+  double value = 0;
+};
+
+std::vector<std::pair<std::string, double>> named(const models::Evaluation& e) {
+  return {{"elbo", e.elbo},
+          {"recon", e.recon},
+          {"kl", e.kl},
+          {"active", static_cast<double>(e.active)}};
+}
+
+Expectation parse_expectation(const std::string& text) {
+  Expectation x;
+  for (const char c : text) {
+    if (c != ' ') x.text += c;
+  }
+  const size_t at = x.text.find_first_of("<>="), end = x.text.find_first_not_of("<>=", at);
+  LAT_CHECK(at != std::string::npos && at > 0 && end != std::string::npos, Code::usage, "--expect",
+            "'", text, "' is no expectation; expected like elbo>=-256");
+  x.name = x.text.substr(0, at);
+  x.relation = x.text.substr(at, end - at);
+  x.value = parse_number("--expect " + x.name, x.text.substr(end), -1e300, 1e300);
+  std::vector<std::string> names, relations{">=", "<=", ">", "<", "="};
+  for (const auto& [name, value] : named({})) names.push_back(name);
+  LAT_CHECK(std::find(names.begin(), names.end(), x.name) != names.end(), Code::usage, "--expect",
+            "'", x.name, "' is none of elbo, recon, kl, active.", suggestion(x.name, names));
+  LAT_CHECK(std::find(relations.begin(), relations.end(), x.relation) != relations.end(),
+            Code::usage, "--expect", "'", x.relation, "' is none of >= <= > < =");
+  return x;
+}
+
+// A text with a relation, or a file of them, one a line; # starts a comment.
+std::vector<Expectation> parse_expectations(const std::string& given) {
+  std::vector<Expectation> out;
+  if (given.find_first_of("<>=") != std::string::npos) return {parse_expectation(given)};
+  const std::string text = read_file(given, 1 << 16) + "\n";
+  for (size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
+    std::string line = text.substr(at, end - at);
+    line = line.substr(0, line.find('#'));
+    if (line.find_first_not_of(" \t\r") != std::string::npos)
+      out.push_back(parse_expectation(line));
+  }
+  LAT_CHECK(!out.empty(), Code::input, given,
+            "states no expectation; expected lines like elbo>=-256");
+  return out;
+}
+
+bool met(const Expectation& x, double value) {
+  if (x.relation == ">=") return value >= x.value;
+  if (x.relation == "<=") return value <= x.value;
+  if (x.relation == ">") return value > x.value;
+  if (x.relation == "<") return value < x.value;
+  return value == x.value;
+}
+
+void check_latents(const LoadedRun& run, const std::string& command) {
+  LAT_CHECK(run.training->model().latents() > 0, Code::usage, command, "the model of ",
+            run.folder.path(), " has no latents");
+}
+
+void deliver(const Picture& picture, const std::string& path) {
+  write_png(path, picture);
+  show_picture(picture);
+  say("saved  ", path, "  ", picture.w, " x ", picture.h);
+}
+
+// A picture's file: the one given, else in the run's images.
+std::string target(const std::string& given, const RunFolder& folder, const char* name) {
+  if (!given.empty()) return given;
+  make_folder(folder / "images");
+  return folder / "images" + "/" + name;
+}
+
+i64 count_of(const std::string& text, i64 otherwise) {
+  const i64 n = whole_number("-n", text, 1).value_or(otherwise);
+  LAT_CHECK(n <= kMostImages, Code::usage, "-n", n, " is more than ", kMostImages);
+  return n;
+}
+
+}  // namespace
+
+int eval(const Args& args) {
+  std::string run, data, data_path, expect;
+  bool json = false;
+  MachineFlags flags;
+  if (!parse_options(
+          "eval", "Held-out figures of a run, in nats per image.",
+          {{"RUN", &run, "the run's folder, or latest"},
+           {"--data", &data, "another data set"},
+           {"--data-path", &data_path, "folder of IDX files"},
+           {"--expect", &expect, "elbo>=-256, or a file of such lines; exit code 5 when not met"},
+           {"--threads", &flags.threads, "threads (all usable cores)"},
+           {"--isa", &flags.isa, "v2, v3 or v4 (the best here)"},
+           {"--json", &json, "one line on standard output"}},
+          args))
+    return 0;
+  std::vector<Expectation> expectations;
+  if (!expect.empty()) expectations = parse_expectations(expect);
+  const LoadedRun loaded = load_run(run, flags, data, data_path);
+  models::Training& t = *loaded.training;
+  const models::Evaluation e = t.evaluate();
+  if (json)
+    print(Json::object({{"run", loaded.folder.path()},
+                        {"data", t.data().name},
+                        {"hash", t.model().params().hash()},
+                        {"test", figures(e)}})
+              .line() +
+          "\n");
+  say_figures(e);
+  int code = 0;
+  for (const Expectation& x : expectations) {
+    double value = 0;
+    for (const auto& [name, v] : named(e)) value = name == x.name ? v : value;
+    const bool good = met(x, value);
+    say(good ? "met      " : "not met  ", x.text, "   (", x.name, " is ", fixed(value, 4), ")");
+    if (!good) code = kExpectationNotMet;
+  }
+  return code;
+}
+
+int sample(const Args& args) {
+  std::string run, n, seed, out;
+  MachineFlags flags;
+  if (!parse_options("sample", "Images from the prior.",
+                     {{"RUN", &run, "the run's folder, or latest"},
+                      {"-n,--number", &n, "how many (64)"},
+                      {"--seed", &seed, "another seed, other images (0)"},
+                      {"-o,--output", &out, "PNG file (in the run's images)"},
+                      {"--threads", &flags.threads, "threads (all usable cores)"}},
+                     args))
+    return 0;
+  const i64 count = count_of(n, 64);
+  const i64 from = whole_number("--seed", seed, 0).value_or(0);
+  const LoadedRun loaded = load_run(run, flags);
+  deliver(sample_sheet(*loaded.training, count, static_cast<u64>(from)),
+          target(out, loaded.folder, "samples.png"));
+  return 0;
+}
+
+int reconstruct(const Args& args) {
+  std::string run, n, out;
+  MachineFlags flags;
+  if (!parse_options("reconstruct", "Held-out images beside what the model makes of them.",
+                     {{"RUN", &run, "the run's folder, or latest"},
+                      {"-n,--number", &n, "how many (16)"},
+                      {"-o,--output", &out, "PNG file (in the run's images)"},
+                      {"--threads", &flags.threads, "threads (all usable cores)"}},
+                     args))
+    return 0;
+  const i64 count = count_of(n, 16);
+  const LoadedRun loaded = load_run(run, flags);
+  check_latents(loaded, "reconstruct");
+  deliver(reconstruction_sheet(*loaded.training, count), target(out, loaded.folder, "recon.png"));
+  return 0;
+}
+
+int traverse(const Args& args) {
+  std::string run, dims = "top8", range = "-3:3", example, out;
+  MachineFlags flags;
+  if (!parse_options("traverse", "One latent at a time moved through a range, the others as coded.",
+                     {{"RUN", &run, "the run's folder, or latest"},
+                      {"--dims", &dims, "top8: the eight of largest KL; or 0,3"},
+                      {"--range", &range, "from:to (-3:3)"},
+                      {"--example", &example, "the held-out image to start from (0)"},
+                      {"-o,--output", &out, "PNG file (in the run's images)"},
+                      {"--threads", &flags.threads, "threads (all usable cores)"}},
+                     args))
+    return 0;
+  Sweep sweep;
+  std::tie(sweep.from, sweep.to) = number_range("--range", range);
+  sweep.example = whole_number("--example", example, 0).value_or(0);
+  const bool top = dims.starts_with("top");
+  const i64 most = top ? whole_number("--dims", dims.substr(3), 1).value_or(8) : 0;
+  if (!top) sweep.dims = whole_numbers("--dims", dims, 0);
+  const LoadedRun loaded = load_run(run, flags);
+  check_latents(loaded, "traverse");
+  for (const i64 z : sweep.dims)
+    LAT_CHECK(z < loaded.training->model().latents(), Code::usage, "--dims", "latent ", z,
+              " of a model with ", loaded.training->model().latents(), "; they count from 0");
+  if (top) sweep.dims = top_latents(loaded.training->evaluate(1000), static_cast<size_t>(most));
+  deliver(traverse_sheet(*loaded.training, sweep), target(out, loaded.folder, "traverse.png"));
+  return 0;
+}
+
+}  // namespace lat::tools

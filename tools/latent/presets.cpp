@@ -1,0 +1,85 @@
+#include "tools/latent/presets.h"
+
+#include <algorithm>
+
+namespace lat::tools {
+
+namespace {
+
+struct Alias {
+  const char* name;
+  const char* preset;
+};
+
+constexpr Alias kAliases[] = {
+    {"conv-vae", "vae-conv"},     {"vae_conv", "vae-conv"}, {"conv_vae", "vae-conv"},
+    {"betavae", "beta_vae"},      {"beta-vae", "beta_vae"}, {"capacity-vae", "capacity_vae"},
+    {"linear-vae", "linear_vae"},
+};
+
+}  // namespace
+
+const std::vector<Preset>& presets() {
+  static const std::vector<Preset> kPresets{
+      {"vae",
+       "vae",
+       "shapes",
+       4000,
+       "one hidden layer of 400, z of 20 (Kingma & Welling 2014)",
+       {}},
+      {"vae-conv",
+       "vae",
+       "shapes",
+       2000,
+       "convolutions 32-64-64, z of 10",
+       {{"model.net", "conv"}, {"model.hidden", "256"}, {"model.latent", "10"}}},
+      {"beta_vae",
+       "beta_vae",
+       "shapes",
+       5000,
+       "KL weighted by beta = 4, at 64 x 64 (Higgins et al. 2017)",
+       {{"model.beta", "4"}, {"data.size", "64"}, {"train.batch", "64"}, {"train.lr", "0.0005"}}},
+      {"capacity_vae",
+       "beta_vae",
+       "shapes",
+       5000,
+       "KL steered to a capacity that rises to 10 nats (Burgess et al. 2018)",
+       {{"model.capacity", "10"},
+        {"data.size", "64"},
+        {"train.batch", "64"},
+        {"train.lr", "0.0005"}}},
+      {"linear_vae",
+       "linear_vae",
+       "digits",
+       3000,
+       "the one whose optimum is known: probabilistic PCA (Lucas et al. 2019)",
+       {}},
+      {"demo",
+       "vae",
+       "shapes",
+       600,
+       "what latent demo trains: convolutions on 32 x 32 shapes, z of 10",
+       {{"model.net", "conv"},
+        {"model.hidden", "128"},
+        {"model.latent", "10"},
+        {"train.batch", "64"},
+        {"train.lr", "0.002"}}},
+  };
+  return kPresets;
+}
+
+const Preset& find_preset(const std::string& name) {
+  std::string wanted = name;
+  for (const Alias& a : kAliases) {
+    if (name == a.name) wanted = a.preset;
+  }
+  std::vector<std::string> names;
+  for (const Preset& p : presets()) {
+    if (wanted == p.name) return p;
+    names.push_back(p.name);
+  }
+  fail(Code::usage, "", "no preset is called '", name, "'.", suggestion(name, names),
+       "  (latent config list)");
+}
+
+}  // namespace lat::tools

@@ -1,0 +1,364 @@
+#include "tools/latent/run.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <deque>
+#include <numbers>
+#include <numeric>
+
+#include "tools/latent/terminal.h"
+
+namespace lat::tools {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kRedraw = 0.15;       // seconds between live lines on a terminal ...
+constexpr double kPlainLines = 3;      // ... and between plain ones
+constexpr double kSaveEvery = 180;     // seconds between checkpoints
+constexpr double kHeartbeat = 15;      // seconds between writings of state.json
+constexpr double kSpeedWindow = 20;    // seconds that speed and time left are measured over
+constexpr i64 kMetricsEvery = 50;      // steps
+constexpr i64 kMidRunExamples = 1000;  // of the test set
+constexpr double kEvaluationShare =
+    20;  // training takes at least so many times the evaluations' time
+constexpr int kInterrupted = 130;
+
+volatile sig_atomic_t interrupts = 0;
+
+void on_interrupt(int) {
+  interrupts = interrupts + 1;
+  if (interrupts > 1) ::_exit(kInterrupted);
+}
+
+// Ctrl-C asks the loop to stop while it lives.
+class Interruptible {
+ public:
+  Interruptible() {
+    struct sigaction action {};
+    action.sa_handler = on_interrupt;
+    ::sigaction(SIGINT, &action, &old_int_);
+    ::sigaction(SIGTERM, &action, &old_term_);
+    interrupts = 0;
+  }
+  ~Interruptible() {
+    ::sigaction(SIGINT, &old_int_, nullptr);
+    ::sigaction(SIGTERM, &old_term_, nullptr);
+  }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+ private:
+  struct sigaction old_int_, old_term_;
+};
+
+class Loop {
+ public:
+  Loop(models::Training& t, const RunFolder& folder, const RunPlan& plan)
+      : t_(t), folder_(folder), plan_(plan), total_(total()), saved_(t.done()) {}
+
+  RunOutcome run() {
+    const Interruptible guard;
+    RunOutcome out;
+    const bool fresh = t_.done() == 0;
+    start_ = last_shown_ = last_saved_ = last_beat_ = Clock::now();
+    speed_.emplace_back(start_, t_.done());
+    try {
+      while (!finished() && interrupts == 0) {
+        t_.step(schedule_steps());
+        if (t_.done() == 1) check_first_step();
+        if (!described_) describe(fresh);
+        after_step();
+      }
+      line_.end();
+      out.interrupted = interrupts != 0 && !finished();
+      out.seconds = spent();
+      save();
+      if (out.interrupted) {
+        folder_.state("STOPPED", "interrupted", t_.done(), saved_);
+        say("stopped at step ", grouped(t_.done()), ", saved. To go on:  latent train --resume ",
+            folder_.path());
+        return out;
+      }
+      out.test = t_.evaluate();
+      metric_test(out.test);
+      closing_checks(out.test);
+      draw(out.test);
+      folder_.state("FINISHED", "", t_.done(), saved_);
+    } catch (const Error& e) {
+      line_.end();
+      failed(e);
+      throw;
+    }
+    return out;
+  }
+
+ private:
+  i64 total() const {
+    if (plan_.stop.steps) return *plan_.stop.steps;
+    if (plan_.stop.epochs) return *plan_.stop.epochs * t_.per_epoch();
+    return 0;
+  }
+  i64 schedule_steps() const { return total_ > 0 ? total_ : plan_.schedule_steps; }
+  double spent() const {
+    return plan_.seconds + std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+  bool finished() const {
+    if (total_ > 0) return t_.done() >= total_;
+    return spent() >= plan_.stop.seconds.value_or(0);
+  }
+  static double since(Clock::time_point t) {
+    return std::chrono::duration<double>(Clock::now() - t).count();
+  }
+
+  void describe(bool fresh) {
+    described_ = true;
+    if (fresh) folder_.describe_data(t_.data());
+    folder_.state("RUNNING", "", t_.done(), saved_);
+  }
+
+  void after_step() {
+    if (t_.done() % kMetricsEvery == 0 || t_.done() == 1) metric_train();
+    if (t_.done() % t_.per_epoch() == 0) end_of_epoch();
+    if (since(last_shown_) >= (is_terminal() ? kRedraw : kPlainLines)) {
+      last_shown_ = Clock::now();
+      line_.show(progress());
+    }
+    if (since(last_saved_) >= kSaveEvery) save();
+    if (since(last_beat_) >= kHeartbeat) {
+      last_beat_ = Clock::now();
+      folder_.state("RUNNING", "", t_.done(), saved_);
+    }
+  }
+
+  // Evaluates when that costs little beside the training since the last time.
+  void end_of_epoch() {
+    if (t_.model().latents() == 0 || since(last_evaluated_) < kEvaluationShare * evaluation_cost_)
+      return;
+    const Clock::time_point before = Clock::now();
+    const models::Evaluation e = t_.evaluate(kMidRunExamples);
+    evaluation_cost_ = since(before);
+    last_evaluated_ = Clock::now();
+    active_ = e.active;
+    best_ = std::max(best_, e.elbo);
+    metric_test(e);
+  }
+
+  void metric_train() {
+    std::vector<Json::Member> terms;
+    for (const auto& [name, value] : t_.terms()) terms.push_back({name, value});
+    folder_.metric({{"step", t_.done()},
+                    {"seconds", std::round(spent() * 1e3) / 1e3},
+                    {"train", Json::object(terms)}});
+  }
+  void metric_test(const models::Evaluation& e) {
+    folder_.metric({{"step", t_.done()},
+                    {"seconds", std::round(spent() * 1e3) / 1e3},
+                    {"test", figures(e)},
+                    {"kl_per_latent", e.kl_per_latent}});
+  }
+
+  std::string progress() {
+    const Clock::time_point now = Clock::now();
+    speed_.emplace_back(now, t_.done());
+    while (speed_.size() > 2 &&
+           std::chrono::duration<double>(now - speed_.front().first).count() > kSpeedWindow)
+      speed_.pop_front();
+    const double window = std::chrono::duration<double>(now - speed_.front().first).count();
+    const double rate = static_cast<double>(t_.done() - speed_.front().second) / window;
+    std::string text = cat("step  ", grouped(t_.done()));
+    double left = 0;
+    if (total_ > 0) {
+      text += cat("/", grouped(total_), " ", 100 * t_.done() / total_, "%");
+      left = static_cast<double>(total_ - t_.done()) / std::max(rate, 1e-9);
+    } else {
+      left = plan_.stop.seconds.value_or(0) - spent();
+    }
+    double sum = 0;
+    bool elbo = true;
+    std::string parts;
+    for (const auto& [name, value] : t_.terms()) {
+      sum += value;
+      elbo = elbo && (name == "recon" || name == "kl");
+      parts += cat(parts.empty() ? "" : " + ", name == "kl" ? "KL" : name, " ", fixed(value, 2));
+    }
+    if (elbo) text += "  ELBO " + fixed(-sum, 2);
+    text += "  " + parts;
+    if (active_ >= 0) text += cat("  active ", active_, "/", t_.model().latents());
+    text += cat("  ", grouped(std::llround(rate * static_cast<double>(t_.config().batch))),
+                " img/s  ", duration_text(left), " left");
+    return text;
+  }
+
+  // An untrained decoder knows nothing: each of D pixels costs ln 2. A mean over pixels, or a forgotten sum, shows here.
+  void check_first_step() {
+    if (t_.model().latents() == 0) return;
+    const auto terms = t_.terms();
+    if (terms.empty() || terms[0].first != "recon" || plan_.preset == "linear_vae") return;
+    const double expected = static_cast<double>(t_.example().size()) * std::numbers::ln2;
+    const bool good = std::abs(terms[0].second / expected - 1) < 0.25;
+    check(
+        "first-step", good,
+        cat("recon ", fixed(terms[0].second, 1), " nats at step 1, D ln 2 = ", fixed(expected, 1)),
+        "the pixels may not lie in [0, 1], or a sum over them is missing");
+  }
+
+  void closing_checks(const models::Evaluation& e) {
+    if (t_.model().latents() == 0) return;
+    check("active-latents", e.active > 0,
+          cat(e.active, " of ", t_.model().latents(), " latents carry more than ",
+              fixed(models::kActive, 2), " nats"),
+          "the decoder ignores its code (posterior collapse). Try a smaller KL weight");
+    if (best_ > -1e300)
+      check("held-out", e.elbo > best_ - 0.03 * std::abs(best_),
+            cat("held-out ELBO ", fixed(e.elbo, 2), ", best on the way ", fixed(best_, 2)),
+            "it has fallen since. The model fits the training images only: train for fewer steps");
+    folder_.checks(checks_);
+  }
+
+  void check(const char* name, bool good, const std::string& figure, const std::string& meaning) {
+    checks_.push_back(
+        Json::object({{"check", name}, {"result", good ? "pass" : "warn"}, {"figure", figure}}));
+    if (good) return;
+    line_.end();
+    say("check ", figure, ": ", meaning);
+  }
+
+  void save() {
+    const models::Training& t = t_;
+    t.save(folder_.checkpoints(), {{"preset", plan_.preset}, {"seconds", fixed(spent(), 3)}});
+    saved_ = t_.done();
+    last_saved_ = Clock::now();
+  }
+
+  void draw(const models::Evaluation& e) {
+    if (t_.model().latents() == 0) return;
+    write_png(folder_ / "images/recon.png", reconstruction_sheet(t_, 8));
+    write_png(folder_ / "images/samples.png", sample_sheet(t_, 64, 0));
+    write_png(folder_ / "images/traverse.png", traverse_sheet(t_, {.dims = top_latents(e, 8)}));
+  }
+
+  void failed(const Error& e) {
+    if (e.code == Code::failed) {  // the parameters are those of the step before
+      try {
+        save();
+      } catch (const Error&) {  // the first failure is the one to tell
+      }
+    }
+    try {
+      folder_.state("FAILED", e.what(), t_.done(), saved_);
+    } catch (const Error&) {
+    }
+    say("training stopped at step ", grouped(t_.done()), "; ",
+        saved_ > 0 ? cat("the checkpoint of step ", grouped(saved_), " is whole. To go on from it:")
+                   : "no checkpoint was written.",
+        saved_ > 0 ? "  latent train --resume " + folder_.path() : "");
+  }
+
+  models::Training& t_;
+  const RunFolder& folder_;
+  const RunPlan& plan_;
+  const i64 total_;
+  i64 saved_;
+  i64 active_ = -1;
+  double best_ = -1e301, evaluation_cost_ = 0;
+  bool described_ = false;
+  Clock::time_point start_, last_shown_, last_saved_, last_beat_, last_evaluated_;
+  std::deque<std::pair<Clock::time_point, i64>> speed_;
+  std::vector<Json> checks_;
+  LiveLine line_;
+};
+
+// Pictures of about this many pixels a side on a sheet.
+constexpr i64 kTile = 64;
+
+TileOptions tiles(const models::Example& e, i64 columns) {
+  return {.columns = columns, .gap = 2, .zoom = std::max<i64>(1, kTile / std::max(e.h, e.w))};
+}
+
+Picture sheet(const models::Training& t, const std::vector<float>& images, i64 columns) {
+  const models::Example& e = t.example();
+  const i64 n = static_cast<i64>(images.size()) / e.size();
+  return tile({images.data(), n, e.h, e.w, e.c}, tiles(e, columns));
+}
+
+}  // namespace
+
+RunOutcome run_training(models::Training& training, const RunFolder& folder, const RunPlan& plan) {
+  return Loop(training, folder, plan).run();
+}
+
+void announce(models::Training& t, const RunFolder& folder, const std::string& preset,
+              const Machine& machine) {
+  const models::Example& e = t.example();
+  say("latent ", kVersion, "  preset ", preset, "  CPU ", kernels::isa_name(machine.isa), " x ",
+      machine.threads, machine.threads == 1 ? " thread" : " threads", "  exact  ->  ",
+      folder.path());
+  say("model  ", e.h, "x", e.w, "x", e.c, "  z ", t.model().latents(), "  ",
+      grouped(t.model().params().count()), " weights   data ", t.data().name, "  ",
+      grouped(t.data().train.n), " train / ", grouped(t.data().test.n), " held out");
+}
+
+std::vector<i64> top_latents(const models::Evaluation& e, size_t n) {
+  std::vector<i64> dims(e.kl_per_latent.size());
+  std::iota(dims.begin(), dims.end(), i64{0});
+  const auto kl = [&](i64 z) { return e.kl_per_latent[static_cast<size_t>(z)]; };
+  std::stable_sort(dims.begin(), dims.end(), [&](i64 a, i64 b) { return kl(a) > kl(b); });
+  dims.resize(std::min(n, dims.size()));
+  return dims;
+}
+
+void say_figures(const models::Evaluation& e) {
+  say("held-out ELBO ", fixed(e.elbo, 2), " nats per image  (recon ", fixed(e.recon, 2), " + KL ",
+      fixed(e.kl, 2), ", ", grouped(e.examples), " images)   ", e.active, " of ",
+      e.kl_per_latent.size(), " latents in use");
+  constexpr size_t kMost = 12;
+  std::string line = "KL per latent ";
+  for (const i64 z : top_latents(e, kMost))
+    line += cat("  z", z, " ", fixed(e.kl_per_latent[static_cast<size_t>(z)], 2));
+  if (e.kl_per_latent.size() > kMost) line += "  ...";
+  say(line);
+}
+
+Json figures(const models::Evaluation& e) {
+  return Json::object({{"elbo", e.elbo},
+                       {"recon", e.recon},
+                       {"kl", e.kl},
+                       {"active", e.active},
+                       {"latents", e.kl_per_latent.size()},
+                       {"examples", e.examples}});
+}
+
+Picture reconstruction_sheet(models::Training& t, i64 n) {
+  const i64 columns = std::min<i64>(n, 8);
+  std::vector<Panel> panels;
+  for (i64 first = 0; first < n; first += columns) {
+    const i64 count = std::min(columns, n - first);
+    panels.push_back({first == 0 ? "held-out images, and below each its reconstruction" : "",
+                      sheet(t, t.originals(count, first), columns)});
+    panels.push_back({"", sheet(t, t.reconstructions(count, first), columns)});
+  }
+  return stack(panels);
+}
+
+Picture sample_sheet(models::Training& t, i64 n, u64 seed) {
+  const i64 columns =
+      std::clamp<i64>(static_cast<i64>(std::ceil(std::sqrt(static_cast<double>(n)))), 1, 16);
+  return stack({{"samples: z from the prior", sheet(t, t.samples(n, seed), columns)}});
+}
+
+Picture traverse_sheet(models::Training& t, const Sweep& sweep) {
+  std::vector<Panel> panels;
+  for (const i64 z : sweep.dims)
+    panels.push_back(
+        {cat("z", z, " from ", sweep.from, " to ", sweep.to),
+         sheet(t, t.traversal(sweep.example, z, sweep.from, sweep.to, sweep.steps), sweep.steps)});
+  return stack(panels);
+}
+
+}  // namespace lat::tools

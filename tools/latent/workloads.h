@@ -1,0 +1,41 @@
+#pragma once
+// Whole training steps of fixed size, to be timed: forward, backward, optimiser, on data already in memory.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/model.h"
+
+namespace lat::tools {
+
+class Workload {
+ public:
+  virtual ~Workload() = default;
+  void step() { learn_(); }
+  const Program& program() const { return learn_.program(); }
+  Context& ctx() { return ctx_; }
+
+ protected:
+  using Body = std::function<Tensor()>;
+  Workload(const Context::Options& options, const std::string& name)
+      : ctx_(options), learn_(ctx_, name, [this] { return body(); }) {}
+  virtual Tensor body() = 0;  // the loss ()
+  // Numbers from U(0, 1), the same in every run.
+  Buffer random(const Shape& shape);
+
+  Context ctx_;
+
+ private:
+  Step<Body> learn_;
+};
+
+// vae       784-400-20, Bernoulli, batch 128, Adam 1e-3
+// betavae   64x64x1, four 4x4 convolutions of stride 2 with 32 channels, 256-256, z 10, beta 4, batch 64, Adam 1e-4
+// cnn       32x32x3, 3x3 convolutions 64, 64, 128 (stride 2), 128, 256 (stride 2), mean, 10 classes, batch 64, Adam 1e-3
+// overhead  16-64-64-1, squared error, batch 1, Adam 1e-3: more calls than arithmetic
+std::vector<std::string> workload_names();
+// `batch` 0: the workload's own.
+std::unique_ptr<Workload> make_workload(const std::string& name, int threads, i64 batch);
+
+}  // namespace lat::tools
