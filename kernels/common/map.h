@@ -5,8 +5,6 @@
 
 #include "kernels/common/vec.h"
 
-// For lambdas that hold the inside of a loop.
-#define LAT_FLAT __attribute__((always_inline))
 
 namespace lat::kernels::LAT_ISA {
 

@@ -15,7 +15,7 @@ struct Philox {
   u32 word[4];
 };
 
-inline Philox philox(Philox c, u64 key) {
+LAT_INLINE Philox philox(Philox c, u64 key) {
   u32 k0 = u32(key), k1 = u32(key >> 32);
   for (i32 round = 0; round < kPhiloxRounds; ++round) {
     const u64 p0 = u64(kPhiloxMul0) * c.word[0], p1 = u64(kPhiloxMul1) * c.word[2];

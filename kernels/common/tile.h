@@ -159,42 +159,56 @@ struct Finish {
   i64 act = 0;
 };
 
-// row(i)[j] = the chunk sums of one tile, finished; row(i) points at the tile's row i. acc is consumed.
-template <class T, class Row>
-LAT_INLINE void finish_tile(T* acc, i64 rows, i64 cols, const Finish<T>& how, Row&& row) {
+// One way to finish, with its switches known to the compiler.
+template <bool kAdd, bool kBias, bool kRelu, class T, class Row>
+LAT_INLINE void finish_rows(const T* acc, i64 rows, i64 cols, const T* bias, Row&& row) {
   using V = Vec<T>;
   constexpr i64 w = kWidth<V>;
   const i64 whole = cols / w * w, width = ceil_div(cols, w) * w;
   const Tail<V> tail(cols - whole);
-  const T* const bias = how.last ? how.bias : nullptr;
-  const bool relu = how.last && how.act == 1, slow = how.last && how.act > 1;
-  for (i64 i = 0; i < rows; ++i) {
+  const auto value = [&](V x, const T* c, i64 j, auto&& read) LAT_FLAT {
+    if constexpr (kAdd) x = read(c + j) + x;
+    if constexpr (kBias) x = x + read(bias + j);
+    if constexpr (kRelu) x = m::relu(x);
+    return x;
+  };
+  const auto read_whole = [](const T* p) LAT_FLAT { return load<V>(p); };
+  const auto read_tail = [&](const T* p) LAT_FLAT { return tail.load(p); };
+  for (i64 i = 0; i < rows; ++i, acc += width) {
     T* const c = row(i);
-    T* const from = acc + i * width;
-    T* const to = slow ? from : c;
-    for (i64 j = 0; j < whole; j += w) {
-      V x = load<V>(from + j);
-      if (how.add) x = load<V>(c + j) + x;
-      if (bias) x = x + load<V>(bias + j);
-      if (relu) x = m::relu(x);
-      store(to + j, x);
-    }
-    if (whole < cols) {
-      V x = load<V>(from + whole);
-      if (how.add) x = tail.load(c + whole) + x;
-      if (bias) x = x + tail.load(bias + whole);
-      if (relu) x = m::relu(x);
-      store_part(to + whole, x, cols - whole);
-    }
-  }
-  if (!slow) return;
-  for (i64 j = 0; j < rows * width; j += w) store(acc + j, activate(load<V>(acc + j), how.act));
-  for (i64 i = 0; i < rows; ++i) {
-    T* const c = row(i);
-    for (i64 j = 0; j < whole; j += w) store(c + j, load<V>(acc + i * width + j));
+    for (i64 j = 0; j < whole; j += w) store(c + j, value(load<V>(acc + j), c, j, read_whole));
     if (whole < cols)
-      store_part(c + whole, load<V>(acc + i * width + whole), cols - whole);
+      store_part(c + whole, value(load<V>(acc + whole), c, whole, read_tail), cols - whole);
   }
+}
+
+// row(i)[j] = the chunk sums of one tile, finished; row(i) points at the tile's row i. acc is consumed.
+template <class T, class Row>
+LAT_INLINE void finish_tile(T* acc, i64 rows, i64 cols, const Finish<T>& how, Row&& row) {
+  const T* const bias = how.last ? how.bias : nullptr;
+  const bool relu = how.last && how.act == 1;
+  if (how.last && how.act > 1) {  // the slow activations see whole vectors, in place
+    using V = Vec<T>;
+    constexpr i64 w = kWidth<V>;
+    const i64 width = ceil_div(cols, w) * w;
+    for (i64 i = 0; i < rows; ++i)
+      for (i64 j = 0; j < cols; j += w) {
+        const i64 n = min_of(w, cols - j);
+        V x = load<V>(acc + i * width + j);
+        if (how.add) x = load_part<V>(row(i) + j, n) + x;
+        if (bias) x = x + load_part<V>(bias + j, n);
+        store_part(row(i) + j, activate(x, how.act), n);
+      }
+    return;
+  }
+  const auto run = [&]<bool kAdd, bool kBias>() {
+    relu ? finish_rows<kAdd, kBias, true>(acc, rows, cols, bias, row)
+         : finish_rows<kAdd, kBias, false>(acc, rows, cols, bias, row);
+  };
+  if (how.add)
+    bias ? run.template operator()<true, true>() : run.template operator()<true, false>();
+  else
+    bias ? run.template operator()<false, true>() : run.template operator()<false, false>();
 }
 
 }  // namespace lat::kernels::LAT_ISA

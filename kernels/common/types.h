@@ -15,6 +15,7 @@
 
 // Code shared by several instruction sets is never emitted out of line: the linker would keep one copy for all.
 #define LAT_INLINE inline __attribute__((always_inline))
+#define LAT_FLAT __attribute__((always_inline))  // the same for a lambda
 
 namespace lat::kernels {
 

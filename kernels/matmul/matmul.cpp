@@ -179,7 +179,8 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
 template <class T>
 void run(Part part, const Product<T>& x) {
   if (x.batch == 0 || x.m == 0 || x.n == 0 || (x.into && x.k == 0)) return;
-  const Grid cut = grid(x);
+  // A caller that computes everything packs every panel of B once.
+  const Grid cut = part.count == 1 ? Grid{x.batch, 1, 1} : grid(x);
   const i64 panel = tile_cols<T>(min_of(x.m, kTileRows));
   const i64 panels = ceil_div(x.n, panel);
   for (i64 u = part.begin(cut.count()); u < part.end(cut.count()); ++u) {

@@ -84,8 +84,8 @@ TEST_CASE("the gradient penalty of WGAN-GP") {
   params.materialise(ctx);
   const Buffer x = waves(ctx, {6, 3}, 0);
   Step penalise(ctx, "penalise", [&] {
-    const Tensor between = watch(x);                                  // (B,D)
-    const Tensor slope = grad(sum(critic(between)), between);         // (B,D)
+    const Tensor between = watch(x);                                    // (B,D)
+    const Tensor slope = grad(sum(critic(between)), between);           // (B,D)
     const Tensor norm = sqrt(sum(square(slope), {.first = 1}) + 1e-6);  // (B)
     const Tensor penalty = mean(square(norm - 1.0));
     backward(penalty, params);

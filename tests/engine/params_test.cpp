@@ -79,7 +79,8 @@ TEST_CASE("the hash sees every slot") {
   Context ctx;
   Params params;
   std::vector<Slot> slots;
-  for (const char* name : {"a", "b", "c"}) slots.push_back(params.add(name, {3}, {Init::normal, 1}));
+  for (const char* name : {"a", "b", "c"})
+    slots.push_back(params.add(name, {3}, {Init::normal, 1}));
   slots.push_back(params.add_state("s", {5}, {}));
   params.materialise(ctx);
   const std::string before = params.hash();

@@ -89,9 +89,8 @@ TEST_CASE("eager, replay, threads and instruction sets train to the same bits") 
     CHECK(want.losses.back() < want.losses.front());
     CHECK(train({.eager = true}, conv) == want);
     CHECK(train({.eager = true, .poison = true}, conv) == want);
-    for (const kernels::Isa isa :
-         {kernels::Isa::spec, kernels::Isa::v2, kernels::Isa::v3, kernels::Isa::v4,
-          kernels::Isa::neon})
+    for (const kernels::Isa isa : {kernels::Isa::spec, kernels::Isa::v2, kernels::Isa::v3,
+                                   kernels::Isa::v4, kernels::Isa::neon})
       if (kernels::has_isa(isa)) CHECK(train({.isa = isa}, conv) == want);
     CHECK(train({.seed = 1}, conv).hash != want.hash);
     CHECK(train({.isa = kernels::Isa::spec, .shards = 4}, conv) == train({.shards = 4}, conv));

@@ -42,10 +42,13 @@ TEST_CASE("nothing is recorded without tracking, and gradients taken there are n
   CHECK(exp(x).var == 0);
 }
 
-TEST_CASE("straight through: the value of one, the gradient of the other, also when both are parameters") {
+TEST_CASE(
+    "straight through: the value of one, the gradient of the other, also when both are "
+    "parameters") {
   Context ctx;
   Params params;
-  const Slot a = params.add("a", {2}, {Init::constant, 3}), b = params.add("b", {2}, {Init::constant, 5});
+  const Slot a = params.add("a", {2}, {Init::constant, 3}),
+             b = params.add("b", {2}, {Init::constant, 5});
   params.materialise(ctx);
   const Tensor y = straight_through(params[a], params[b] * 2.0);
   CHECK(to_host(y) == Numbers{3, 3});
@@ -87,10 +90,10 @@ TEST_CASE("a Bernoulli's sample is a constant of the score function") {
 TEST_CASE("convolutions are differentiated any number of times") {
   Context ctx({.real = DType::f64});
   const Tensor x = watch(fill(ctx, {1, 2, 2, 1}, 2)), f = watch(fill(ctx, {1, 1, 1, 1}, 3));
-  const Tensor y = sum(square(conv2d(x, f, {}, {})));                // 4 (2 3)^2
-  const Tensor dx = grad(y, x);                                      // 2 x f^2
+  const Tensor y = sum(square(conv2d(x, f, {}, {})));  // 4 (2 3)^2
+  const Tensor dx = grad(y, x);                        // 2 x f^2
   CHECK(to_host(dx) == Numbers{36, 36, 36, 36});
-  CHECK(item(grad(sum(dx), f)) == 4 * 4 * 2 * 3);                    // d/df of 4 . 2 x f^2
+  CHECK(item(grad(sum(dx), f)) == 4 * 4 * 2 * 3);  // d/df of 4 . 2 x f^2
 }
 
 TEST_CASE("an op names itself and both shapes when they do not fit") {

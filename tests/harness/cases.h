@@ -25,7 +25,7 @@ enum class Role {
 
 struct Input {
   Shape shape;
-  double from = -2, to = 2;   // sampled evenly
+  double from = -2, to = 2;     // sampled evenly
   std::vector<double> kinks{};  // no sample comes near
   // Not 0: samples stand near multiples of step, moved by shift. Two inputs with different shifts never meet.
   double step = 0, shift = 0;
@@ -38,10 +38,10 @@ struct Case {
   std::string what;  // the size or attribute that makes this row another one
   std::vector<Input> inputs;
   std::function<Tensors(Rng, const Tensors&)> run;
-  i64 terms = 1;              // longest sum in forward or backward, for the bound between f32 and f64
-  bool gradient = true;       // has one
-  bool second = true;         // has a second one
-  double tolerance = 1e-7;    // of gradients against differences, relative to 1 + |gradient|
+  i64 terms = 1;            // longest sum in forward or backward, for the bound between f32 and f64
+  bool gradient = true;     // has one
+  bool second = true;       // has a second one
+  double tolerance = 1e-7;  // of gradients against differences, relative to 1 + |gradient|
 };
 
 // The whole table: tests/ops/cases.cpp.

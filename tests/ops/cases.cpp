@@ -51,10 +51,11 @@ void add_unary(Rows& rows) {
     const auto found = kAttributes.find(u.name);
     const Attributes a = found == kAttributes.end() ? Attributes{} : found->second;
     const auto add = [&](const std::string& what, const Shape& shape, bool special) {
-      rows.push_back({u.name, what,
-                      {{.shape = shape, .from = u.from, .to = u.to, .kinks = a.kinks,
-                        .special = special}},
-                      [f = u.f, a](Rng, const Tensors& x) { return Tensors{f(x[0], a.p, a.q)}; }});
+      rows.push_back(
+          {u.name,
+           what,
+           {{.shape = shape, .from = u.from, .to = u.to, .kinks = a.kinks, .special = special}},
+           [f = u.f, a](Rng, const Tensors& x) { return Tensors{f(x[0], a.p, a.q)}; }});
     };
     add("()", {}, false);
     add("(5,7)", {5, 7}, false);
@@ -77,8 +78,8 @@ const Binary kBinary[] = {
 
 void add_binary(Rows& rows) {
   const std::pair<Shape, Shape> kShapes[] = {
-      {{4, 5}, {4, 5}},    {{3, 1}, {1, 4}},       {{}, {5}},          {{2, 3, 4}, {4}},
-      {{2, 1, 3}, {5, 1}}, {{0, 3}, {3}},          {{33}, {1}},        {{2, 3, 1, 4}, {3, 5, 1}},
+      {{4, 5}, {4, 5}},    {{3, 1}, {1, 4}},       {{}, {5}},         {{2, 3, 4}, {4}},
+      {{2, 1, 3}, {5, 1}}, {{0, 3}, {3}},          {{33}, {1}},       {{2, 3, 1, 4}, {3, 5, 1}},
       {{1}, {2, 0}},       {{1, 2, 1}, {3, 1, 2}}, {{150, 31}, {31}}, {{}, {}}};
   for (const Binary& f : kBinary) {
     const bool ordered = f.name == "minimum" || f.name == "maximum" || f.name == "less";
@@ -89,8 +90,10 @@ void add_binary(Rows& rows) {
       if (ordered) left.step = right.step = 0.5, right.shift = 0.25;
       rows.push_back({f.name, a.text() + " " + b.text(), {left, right}, run, a.size() + b.size()});
     }
-    rows.push_back({f.name, "special values",
-                    {{.shape = {12}, .special = true}, {.shape = {12, 1}, .special = true}}, run});
+    rows.push_back({f.name,
+                    "special values",
+                    {{.shape = {12}, .special = true}, {.shape = {12, 1}, .special = true}},
+                    run});
     if (f.name == "mul")
       rows.push_back({f.name, "in parts", {{.shape = {163, 251}}, {.shape = {251}}}, run, 300});
   }
@@ -105,18 +108,25 @@ void add_shape(Rows& rows) {
   const auto add = [&](const char* op, const char* what, std::vector<Input> inputs, auto run) {
     rows.push_back({op, what, std::move(inputs), std::move(run)});
   };
-  add("fill", "(3,5)", {}, [](Rng r, const Tensors&) { return Tensors{fill(r.ctx(), {3, 5}, 0.7)}; });
+  add("fill", "(3,5)", {}, [](Rng r, const Tensors&) {
+    return Tensors{fill(r.ctx(), {3, 5}, 0.7)};
+  });
   add("fill", "(0)", {}, [](Rng r, const Tensors&) { return Tensors{fill(r.ctx(), {0}, 0.7)}; });
   add("zeros_like", "(7)", {{.shape = {7}}},
       [](Rng, const Tensors& x) { return Tensors{zeros_like(x[0]) + x[0]}; });
   for (const i64 n : {0, 1, 100})
-    add("from_bytes", n == 0 ? "(0,3)" : n == 1 ? "(1,3)" : "(100,3)",
+    add("from_bytes",
+        n == 0   ? "(0,3)"
+        : n == 1 ? "(1,3)"
+                 : "(100,3)",
         {{.shape = {n, 3}, .from = 0, .to = 256, .role = Role::bytes}},
         [](Rng, const Tensors& x) { return Tensors{from_bytes(x[0], 1 / 255.0)}; });
-  add("reshape", "(2,6) -> (3,-1)", {{.shape = {2, 6}}},
-      [](Rng, const Tensors& x) { return Tensors{square(reshape(x[0], {3, -1}))}; });
-  add("reshape", "(0,6) -> (3,0)", {{.shape = {0, 6}}},
-      [](Rng, const Tensors& x) { return Tensors{square(reshape(x[0], {3, 0}))}; });
+  add("reshape", "(2,6) -> (3,-1)", {{.shape = {2, 6}}}, [](Rng, const Tensors& x) {
+    return Tensors{square(reshape(x[0], {3, -1}))};
+  });
+  add("reshape", "(0,6) -> (3,0)", {{.shape = {0, 6}}}, [](Rng, const Tensors& x) {
+    return Tensors{square(reshape(x[0], {3, 0}))};
+  });
   add("reshape", "(1) -> ()", {{.shape = {1}}},
       [](Rng, const Tensors& x) { return Tensors{square(reshape(x[0], Shape{}))}; });
   add("flatten", "(2,3,2,2)", {{.shape = {2, 3, 2, 2}}},
@@ -124,8 +134,9 @@ void add_shape(Rows& rows) {
   add("slice", "overlapping rows", {{.shape = {5, 3}}}, [](Rng, const Tensors& x) {
     return Tensors{square(slice(x[0], 1, 4)), slice(x[0], 3, 5) * slice(x[0], 0, 2)};
   });
-  add("slice", "no rows", {{.shape = {5, 3}}},
-      [](Rng, const Tensors& x) { return Tensors{slice(x[0], 2, 2), square(x[0])}; });
+  add("slice", "no rows", {{.shape = {5, 3}}}, [](Rng, const Tensors& x) {
+    return Tensors{slice(x[0], 2, 2), square(x[0])};
+  });
   add("slice", "of a result", {{.shape = {5, 3}}}, [](Rng, const Tensors& x) {
     const Tensor y = tanh(x[0]);
     return Tensors{square(slice(y, 1, 4)), y};
@@ -145,29 +156,39 @@ void add_shape(Rows& rows) {
   add("concat", "first axis", {{.shape = {1, 3}}, {.shape = {4, 3}}},
       [](Rng, const Tensors& x) { return Tensors{square(concat(x, 0))}; });
   add("concat", "middle axis", {{.shape = {2, 1, 3}}, {.shape = {2, 4, 3}}},
-      [](Rng, const Tensors& x) { return Tensors{square(concat({x[0], x[1], x[0]}, 1))}; });
+      [](Rng, const Tensors& x) {
+        return Tensors{square(concat({x[0], x[1], x[0]}, 1))};
+      });
   add("narrow", "last axis", {{.shape = {3, 7}}}, [](Rng, const Tensors& x) {
     return Tensors{square(narrow(x[0], -1, 2, 5)), narrow(x[0], 1, 0, 3) * narrow(x[0], 1, 4, 7)};
   });
   add("narrow", "middle axis", {{.shape = {2, 5, 3}}},
       [](Rng, const Tensors& x) { return Tensors{square(narrow(x[0], 1, 1, 5))}; });
-  add("narrow", "nothing", {{.shape = {2, 5}}},
-      [](Rng, const Tensors& x) { return Tensors{narrow(x[0], 1, 3, 3), square(x[0])}; });
-  add("expand", "(3,1) -> (2,3,4)", {{.shape = {3, 1}}},
-      [](Rng, const Tensors& x) { return Tensors{square(expand(x[0], {2, 3, 4}))}; });
-  add("expand", "() -> (3,0)", {{.shape = {}}},
-      [](Rng, const Tensors& x) { return Tensors{expand(x[0], {3, 0})}; });
-  add("expand", "in parts", {{.shape = {163, 1}}},
-      [](Rng, const Tensors& x) { return Tensors{square(expand(x[0], {163, 251}))}; });
+  add("narrow", "nothing", {{.shape = {2, 5}}}, [](Rng, const Tensors& x) {
+    return Tensors{narrow(x[0], 1, 3, 3), square(x[0])};
+  });
+  add("expand", "(3,1) -> (2,3,4)", {{.shape = {3, 1}}}, [](Rng, const Tensors& x) {
+    return Tensors{square(expand(x[0], {2, 3, 4}))};
+  });
+  add("expand", "() -> (3,0)", {{.shape = {}}}, [](Rng, const Tensors& x) {
+    return Tensors{expand(x[0], {3, 0})};
+  });
+  add("expand", "in parts", {{.shape = {163, 1}}}, [](Rng, const Tensors& x) {
+    return Tensors{square(expand(x[0], {163, 251}))};
+  });
   rows.back().terms = 251;
-  add("permute", "(2,3)", {{.shape = {2, 3}}},
-      [](Rng, const Tensors& x) { return Tensors{square(permute(x[0], {1, 0}))}; });
-  add("permute", "(2,3,4,5)", {{.shape = {2, 3, 4, 5}}},
-      [](Rng, const Tensors& x) { return Tensors{square(permute(x[0], {3, 1, 0, 2}))}; });
-  add("permute", "(33,1,35)", {{.shape = {33, 1, 35}}},
-      [](Rng, const Tensors& x) { return Tensors{square(permute(x[0], {2, 0, 1}))}; });
-  add("permute", "(3,0)", {{.shape = {3, 0}}},
-      [](Rng, const Tensors& x) { return Tensors{permute(x[0], {1, 0})}; });
+  add("permute", "(2,3)", {{.shape = {2, 3}}}, [](Rng, const Tensors& x) {
+    return Tensors{square(permute(x[0], {1, 0}))};
+  });
+  add("permute", "(2,3,4,5)", {{.shape = {2, 3, 4, 5}}}, [](Rng, const Tensors& x) {
+    return Tensors{square(permute(x[0], {3, 1, 0, 2}))};
+  });
+  add("permute", "(33,1,35)", {{.shape = {33, 1, 35}}}, [](Rng, const Tensors& x) {
+    return Tensors{square(permute(x[0], {2, 0, 1}))};
+  });
+  add("permute", "(3,0)", {{.shape = {3, 0}}}, [](Rng, const Tensors& x) {
+    return Tensors{permute(x[0], {1, 0})};
+  });
 }
 
 // --- reduction ------------------------------------------------------------------------------------------------------
@@ -176,7 +197,9 @@ void add_reduce(Rows& rows) {
   const auto add = [&](const Shape& shape, Reduce over) {
     const std::string what = cat(shape.text(), " axes ", over.first, " .. ", over.last);
     const auto total = [over](Rng, const Tensors& x) { return Tensors{square(sum(x[0], over))}; };
-    const auto average = [over](Rng, const Tensors& x) { return Tensors{square(mean(x[0], over))}; };
+    const auto average = [over](Rng, const Tensors& x) {
+      return Tensors{square(mean(x[0], over))};
+    };
     rows.push_back({"sum", what, {{.shape = shape}}, total, shape.size()});
     if (shape.size() > 0) rows.push_back({"mean", what, {{.shape = shape}}, average, shape.size()});
   };
@@ -194,7 +217,9 @@ void add_reduce(Rows& rows) {
   add({2, 1100, 3}, {.first = 1, .last = 1});
   add({300, 257}, {.first = 0, .last = 0});
   const auto to = [&](const Shape& from, const Shape& shape) {
-    rows.push_back({"sum_to", from.text() + " -> " + shape.text(), {{.shape = from}},
+    rows.push_back({"sum_to",
+                    from.text() + " -> " + shape.text(),
+                    {{.shape = from}},
                     [shape](Rng, const Tensors& x) { return Tensors{square(sum_to(x[0], shape))}; },
                     from.size()});
   };
@@ -209,9 +234,11 @@ void add_reduce(Rows& rows) {
 
 void add_products(Rows& rows) {
   const auto product = [&](const Shape& a, const Shape& b, Transposed t, i64 terms) {
-    rows.push_back({"matmul", cat(a.text(), t.a ? "^T " : " ", b.text(), t.b ? "^T" : ""),
+    rows.push_back({"matmul",
+                    cat(a.text(), t.a ? "^T " : " ", b.text(), t.b ? "^T" : ""),
                     {{.shape = a, .from = -1, .to = 1}, {.shape = b, .from = -1, .to = 1}},
-                    [t](Rng, const Tensors& x) { return Tensors{matmul(x[0], x[1], t)}; }, terms});
+                    [t](Rng, const Tensors& x) { return Tensors{matmul(x[0], x[1], t)}; },
+                    terms});
   };
   for (const bool ta : {false, true})
     for (const bool tb : {false, true}) {
@@ -285,15 +312,16 @@ void add_conv(Rows& rows) {
                     },
                     terms});
     if (act == Act::none)
-      rows.push_back({"conv2d_filter", z.text(), {image, result},
-                      [=](Rng, const Tensors& x) {
-                        return Tensors{conv2d_filter(x[0], x[1], z.R, z.S, z.g)};
-                      },
-                      terms});
+      rows.push_back(
+          {"conv2d_filter",
+           z.text(),
+           {image, result},
+           [=](Rng, const Tensors& x) { return Tensors{conv2d_filter(x[0], x[1], z.R, z.S, z.g)}; },
+           terms});
   };
   for (const Act act : kActs) add({2, 4, 3, 2, 3, 3, 2, {1, 1}}, act, true);
   add({1, 5, 4, 1, 2, 3, 3, {2, 1}}, Act::none, false);
-  add({1, 6, 7, 2, 1, 2, 4, {3, 2}}, Act::none, true);   // rows that no filter reaches
+  add({1, 6, 7, 2, 1, 2, 4, {3, 2}}, Act::none, true);  // rows that no filter reaches
   add({1, 3, 3, 2, 2, 1, 1, {1, 0}}, Act::tanh, false);
   add({1, 2, 2, 1, 1, 4, 4, {1, 1}}, Act::none, false);  // a filter larger than the image
   add({0, 4, 4, 1, 2, 3, 3, {1, 1}}, Act::none, true);
@@ -305,23 +333,35 @@ void add_conv(Rows& rows) {
 
 void add_random(Rows& rows) {
   for (const Shape& shape : {Shape{}, Shape{3, 0}, Shape{31, 33}, Shape{40, 251}}) {
-    rows.push_back({"normal", shape.text(), {},
-                    [=](Rng r, const Tensors&) { return Tensors{normal(r, shape)}; }});
-    rows.push_back({"uniform", shape.text(), {},
-                    [=](Rng r, const Tensors&) { return Tensors{uniform(r, shape)}; }});
-    rows.push_back({"bernoulli", shape.text(), {constant(shape, 0, 1)},
-                    [](Rng r, const Tensors& x) { return Tensors{bernoulli(r, x[0])}; }});
-    rows.push_back({"reparameterise", shape.text(), {{.shape = shape}, {.shape = shape}},
+    rows.push_back({"normal", shape.text(), {}, [=](Rng r, const Tensors&) {
+                      return Tensors{normal(r, shape)};
+                    }});
+    rows.push_back({"uniform", shape.text(), {}, [=](Rng r, const Tensors&) {
+                      return Tensors{uniform(r, shape)};
+                    }});
+    rows.push_back(
+        {"bernoulli", shape.text(), {constant(shape, 0, 1)}, [](Rng r, const Tensors& x) {
+           return Tensors{bernoulli(r, x[0])};
+         }});
+    rows.push_back({"reparameterise",
+                    shape.text(),
+                    {{.shape = shape}, {.shape = shape}},
                     [](Rng r, const Tensors& x) {
                       return Tensors{reparameterise(r, x[0], x[1]), normal(r, {2})};
                     }});
   }
-  rows.push_back({"reparameterise", "twice", {{.shape = {2, 3}}, {.shape = {2, 3}}},
+  rows.push_back({"reparameterise",
+                  "twice",
+                  {{.shape = {2, 3}}, {.shape = {2, 3}}},
                   [](Rng r, const Tensors& x) {
                     return Tensors{reparameterise(r, x[0], x[1]) * reparameterise(r, x[0], x[1])};
                   }});
-  rows.push_back({"rsample", "one variance for all rows", {{.shape = {3, 4}}, {.shape = {4}}},
-                  [](Rng r, const Tensors& x) { return Tensors{Normal{x[0], x[1]}.rsample(r)}; }});
+  rows.push_back({"rsample",
+                  "one variance for all rows",
+                  {{.shape = {3, 4}}, {.shape = {4}}},
+                  [](Rng r, const Tensors& x) {
+                    return Tensors{Normal{x[0], x[1]}.rsample(r)};
+                  }});
 }
 
 void add_likelihoods(Rows& rows) {
@@ -330,40 +370,58 @@ void add_likelihoods(Rows& rows) {
     const i64 terms = s[-1];
     const Input x{.shape = s}, p{.shape = s, .from = 0.05, .to = 0.95};
     const std::string what = s.text();
-    rows.push_back({"gaussian_kl", what, {x, x},
-                    [](Rng, const Tensors& t) { return Tensors{gaussian_kl(t[0], t[1])}; }, terms});
-    rows.push_back({"gaussian_log_prob", what, {x, x, x},
-                    [](Rng, const Tensors& t) {
-                      return Tensors{gaussian_log_prob(t[0], t[1], t[2])};
-                    },
+    rows.push_back({"gaussian_kl",
+                    what,
+                    {x, x},
+                    [](Rng, const Tensors& t) { return Tensors{gaussian_kl(t[0], t[1])}; },
                     terms});
-    rows.push_back({"bernoulli_log_prob", what, {x, p},
+    rows.push_back(
+        {"gaussian_log_prob",
+         what,
+         {x, x, x},
+         [](Rng, const Tensors& t) { return Tensors{gaussian_log_prob(t[0], t[1], t[2])}; },
+         terms});
+    rows.push_back({"bernoulli_log_prob",
+                    what,
+                    {x, p},
                     [](Rng, const Tensors& t) { return Tensors{bernoulli_log_prob(t[0], t[1])}; },
                     terms});
     if (terms == 0) continue;
-    rows.push_back({"log_softmax", what, {x},
-                    [](Rng, const Tensors& t) { return Tensors{log_softmax(t[0])}; }, terms});
-    rows.push_back({"softmax", what, {x},
-                    [](Rng, const Tensors& t) { return Tensors{softmax(t[0])}; }, terms});
+    rows.push_back({"log_softmax",
+                    what,
+                    {x},
+                    [](Rng, const Tensors& t) { return Tensors{log_softmax(t[0])}; },
+                    terms});
+    rows.push_back({"softmax",
+                    what,
+                    {x},
+                    [](Rng, const Tensors& t) { return Tensors{softmax(t[0])}; },
+                    terms});
   }
-  rows.push_back({"gaussian_log_prob", "data that are no variable",
-                  {constant({3, 4}), {.shape = {4}}, {.shape = {}}},
-                  [](Rng, const Tensors& t) { return Tensors{gaussian_log_prob(t[0], t[1], t[2])}; },
-                  12});
-  rows.push_back({"kl", "two normals", {{.shape = {3, 4}}, {.shape = {4}}, {.shape = {4}}, {.shape = {}}},
+  rows.push_back(
+      {"gaussian_log_prob",
+       "data that are no variable",
+       {constant({3, 4}), {.shape = {4}}, {.shape = {}}},
+       [](Rng, const Tensors& t) { return Tensors{gaussian_log_prob(t[0], t[1], t[2])}; },
+       12});
+  rows.push_back({"kl",
+                  "two normals",
+                  {{.shape = {3, 4}}, {.shape = {4}}, {.shape = {4}}, {.shape = {}}},
                   [](Rng, const Tensors& t) {
                     return Tensors{kl(Normal{t[0], t[1]}, Normal{t[2], t[3]})};
                   },
                   12});
-  rows.push_back({"kl", "two Bernoullis", {{.shape = {3, 4}}, {.shape = {3, 4}}},
-                  [](Rng, const Tensors& t) { return Tensors{kl(Bernoulli{t[0]}, Bernoulli{t[1]})}; },
-                  4});
+  rows.push_back(
+      {"kl",
+       "two Bernoullis",
+       {{.shape = {3, 4}}, {.shape = {3, 4}}},
+       [](Rng, const Tensors& t) { return Tensors{kl(Bernoulli{t[0]}, Bernoulli{t[1]})}; },
+       4});
   for (const i64 classes : {1, 2, 10, 127})
-    rows.push_back({"categorical_log_prob", std::to_string(classes),
+    rows.push_back({"categorical_log_prob",
+                    std::to_string(classes),
                     {{.shape = {5, classes}}, labels({5}, double(classes))},
-                    [](Rng, const Tensors& t) {
-                      return Tensors{categorical_log_prob(t[0], t[1])};
-                    },
+                    [](Rng, const Tensors& t) { return Tensors{categorical_log_prob(t[0], t[1])}; },
                     classes});
 }
 
@@ -372,20 +430,28 @@ void add_effects(Rows& rows) {
   rows.push_back({"straight_through", "(3,4)", {{.shape = {3, 4}}}, [](Rng, const Tensors& x) {
                     return Tensors{square(straight_through(tanh(x[0]), tanh(x[0])))};
                   }});
-  rows.push_back({"assign", "(33)", {constant({33}), {.shape = {33}}},
+  rows.push_back({"assign",
+                  "(33)",
+                  {constant({33}), {.shape = {33}}},
                   [](Rng, const Tensors& x) {
                     assign(x[0], square(x[1]));
                     return Tensors{x[0]};
                   },
-                  1, false});
-  rows.push_back({"lerp", "(33)", {constant({33}), {.shape = {33}}, constant({}, 0.1, 0.2)},
+                  1,
+                  false});
+  rows.push_back({"lerp",
+                  "(33)",
+                  {constant({33}), {.shape = {33}}, constant({}, 0.1, 0.2)},
                   [](Rng, const Tensors& x) {
                     lerp(x[0], x[1], x[2]);
                     return Tensors{x[0]};
                   },
-                  1, false});
+                  1,
+                  false});
   for (const Act act : kActs)
-    rows.push_back({"activate", kActNames[int(act)], {{.shape = {31}, .kinks = {0}}},
+    rows.push_back({"activate",
+                    kActNames[int(act)],
+                    {{.shape = {31}, .kinks = {0}}},
                     [act](Rng, const Tensors& x) { return Tensors{activate(x[0], act)}; }});
 }
 

@@ -48,7 +48,7 @@ enum What : i64 { kForward, kGrad, kBackward, kSecondGrad, kSecondBackward };
 constexpr const char* kWhat[] = {"forward", "grad", "backward", "second grad", "second backward"};
 
 double sample(const Input& in, Numbers& numbers, size_t i) {
-  constexpr double kSpecial[] = {0.0,   -0.0,  INFINITY, -INFINITY, NAN,  1e-40,
+  constexpr double kSpecial[] = {0.0,    -0.0, INFINITY, -INFINITY, NAN,  1e-40,
                                  -1e-40, 3e38, -3e38,    1.0,       -1.0, 87.5};
   if (in.special) return static_cast<float>(kSpecial[(i * 7 + i / 12) % std::size(kSpecial)]);
   while (true) {
@@ -231,7 +231,7 @@ class Rig {
   const Case& row_;
   Context ctx_;
   Params params_;
-  std::vector<Slot> slots_;     // index < 0: the input is a buffer
+  std::vector<Slot> slots_;  // index < 0: the input is a buffer
   std::vector<Buffer> buffers_;
   std::vector<Values> start_;
   std::vector<Buffer> cotangents_, weights_;
@@ -271,7 +271,7 @@ class Checker {
   }
 
  private:
-  static constexpr i64 kFew = 48;      // variables up to which every coordinate is checked
+  static constexpr i64 kFew = 48;  // variables up to which every coordinate is checked
   static constexpr int kDirections = 4;
 
   void expect(bool ok, const std::string& check, const std::string& failure) {
@@ -304,8 +304,12 @@ class Checker {
     double worst = 0;
     std::string at;
     for (const Values& v : directions(x.size())) {
-      const double want = slope([&](const Values& moved) { rig.set_variables(moved); return f(); },
-                                x, v);
+      const double want = slope(
+          [&](const Values& moved) {
+            rig.set_variables(moved);
+            return f();
+          },
+          x, v);
       const double got = dot(gradient, v), error = std::abs(got - want) / (1 + std::abs(want));
       if (error <= worst) continue;
       worst = std::isnan(error) ? INFINITY : error;
@@ -343,7 +347,8 @@ class Checker {
     for (const What what : all_) {
       want.push_back(best(what));
       collect(best, verdict_);
-      expect(same_bits(best(what), want.back()), "repeats", kWhat[what]);  // the second call re-records
+      expect(same_bits(best(what), want.back()), "repeats",
+             kWhat[what]);  // the second call re-records
       best.spoil_arena();
       expect(same_bits(best(what), want.back()), "replay", kWhat[what]);
       const std::string stray = best.stray_write(what);
@@ -388,8 +393,9 @@ class Checker {
       const double bound = 0x1p-23 * (8 + static_cast<double>(row_.terms)) * scale;
       expect(worst <= bound, "f32 against f64",
              cat(kWhat[all_[i]], " differs by ", worst, ", bound ", bound));
-      expect(std::none_of(single[i].begin(), single[i].end(), [](double v) { return std::isnan(v); }),
-             "no NaN", kWhat[all_[i]]);
+      expect(
+          std::none_of(single[i].begin(), single[i].end(), [](double v) { return std::isnan(v); }),
+          "no NaN", kWhat[all_[i]]);
     }
   }
 
@@ -409,7 +415,8 @@ double microseconds(const Case& row) {
   for (int i = 0; i < 20; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     rig.parts(what);
-    const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - begin;
+    const std::chrono::duration<double, std::micro> spent =
+        std::chrono::steady_clock::now() - begin;
     best = std::min(best, spent.count());
   }
   return best;

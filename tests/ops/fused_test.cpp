@@ -34,7 +34,8 @@ Result run(const Body& body, const std::vector<Shape>& shapes, i64 classes) {
   const Buffer label(ctx, {classes > 0 ? shapes[0][0] : 0}, DType::i32);
   if (classes > 0) {
     Values v(static_cast<size_t>(shapes[0][0]));
-    for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(i * 3 % static_cast<size_t>(classes));
+    for (size_t i = 0; i < v.size(); ++i)
+      v[i] = static_cast<double>(i * 3 % static_cast<size_t>(classes));
     set_values(label, v);
     x.push_back(label);
   }
@@ -74,109 +75,124 @@ Grid grid(Context& ctx, double from, int n) {
 TEST_CASE("linear and convolutions are product, bias, activation") {
   for (const Act act : kActs) {
     CAPTURE(int(act));
-    agree("linear", [=](Rng, const Tensors& x) { return linear(x[0], x[1], x[2], act); },
-          [=](Rng, const Tensors& x) { return activate(matmul(x[0], x[1]) + x[2], act); },
-          {{5, 7}, {7, 3}, {3}});
-    agree("linear, batched", [=](Rng, const Tensors& x) { return linear(x[0], x[1], x[2], act); },
-          [=](Rng, const Tensors& x) {
-            return activate(matmul(x[0], x[1]) + reshape(x[2], {2, 1, 3}), act);
-          },
-          {{2, 5, 7}, {2, 7, 3}, {2, 3}});
+    agree(
+        "linear", [=](Rng, const Tensors& x) { return linear(x[0], x[1], x[2], act); },
+        [=](Rng, const Tensors& x) { return activate(matmul(x[0], x[1]) + x[2], act); },
+        {{5, 7}, {7, 3}, {3}});
+    agree(
+        "linear, batched", [=](Rng, const Tensors& x) { return linear(x[0], x[1], x[2], act); },
+        [=](Rng, const Tensors& x) {
+          return activate(matmul(x[0], x[1]) + reshape(x[2], {2, 1, 3}), act);
+        },
+        {{2, 5, 7}, {2, 7, 3}, {2, 3}});
     const Conv g{2, 1};
-    agree("conv2d", [=](Rng, const Tensors& x) { return conv2d(x[0], x[1], x[2], g, act); },
-          [=](Rng, const Tensors& x) {
-            return activate(conv2d(x[0], x[1], {}, g) + x[2], act);
-          },
-          {{2, 6, 6, 3}, {4, 4, 3, 5}, {5}});
-    agree("conv2d_data",
-          [=](Rng, const Tensors& x) { return conv2d_data(x[0], x[1], x[2], 6, 6, g, act); },
-          [=](Rng, const Tensors& x) {
-            return activate(conv2d_data(x[0], x[1], {}, 6, 6, g) + x[2], act);
-          },
-          {{2, 3, 3, 5}, {4, 4, 3, 5}, {3}});
+    agree(
+        "conv2d", [=](Rng, const Tensors& x) { return conv2d(x[0], x[1], x[2], g, act); },
+        [=](Rng, const Tensors& x) { return activate(conv2d(x[0], x[1], {}, g) + x[2], act); },
+        {{2, 6, 6, 3}, {4, 4, 3, 5}, {5}});
+    agree(
+        "conv2d_data",
+        [=](Rng, const Tensors& x) { return conv2d_data(x[0], x[1], x[2], 6, 6, g, act); },
+        [=](Rng, const Tensors& x) {
+          return activate(conv2d_data(x[0], x[1], {}, 6, 6, g) + x[2], act);
+        },
+        {{2, 3, 3, 5}, {4, 4, 3, 5}, {3}});
   }
 }
 
 TEST_CASE("a convolution is a sum over taps of products with shifted images") {
-  agree("conv2d", [](Rng, const Tensors& x) { return conv2d(x[0], x[1], {}, {.pad = 0}); },
-        [](Rng, const Tensors& x) {
-          Tensor y;
-          for (i64 r = 0; r < 3; ++r)
-            for (i64 s = 0; s < 2; ++s) {
-              const Tensor shifted = narrow(narrow(x[0], 1, r, r + 3), 2, s, s + 4);  // (B,P,Q,C)
-              const Tensor tap = reshape(slice(reshape(x[1], {6, 2, 3}), r * 2 + s, r * 2 + s + 1),
-                                         {2, 3});                                     // (C,K)
-              const Tensor term = linear(shifted, tap, {});
-              y = y ? y + term : term;
-            }
-          return y;
-        },
-        {{2, 5, 5, 2}, {3, 2, 2, 3}});
+  agree(
+      "conv2d", [](Rng, const Tensors& x) { return conv2d(x[0], x[1], {}, {.pad = 0}); },
+      [](Rng, const Tensors& x) {
+        Tensor y;
+        for (i64 r = 0; r < 3; ++r)
+          for (i64 s = 0; s < 2; ++s) {
+            const Tensor shifted = narrow(narrow(x[0], 1, r, r + 3), 2, s, s + 4);  // (B,P,Q,C)
+            const Tensor tap = reshape(slice(reshape(x[1], {6, 2, 3}), r * 2 + s, r * 2 + s + 1),
+                                       {2, 3});  // (C,K)
+            const Tensor term = linear(shifted, tap, {});
+            y = y ? y + term : term;
+          }
+        return y;
+      },
+      {{2, 5, 5, 2}, {3, 2, 2, 3}});
 }
 
 TEST_CASE("likelihoods are their formulas") {
   const std::vector<Shape> two{{4, 6}, {4, 6}}, three{{4, 6}, {4, 6}, {4, 6}};
   const double log_2pi = std::log(2 * std::numbers::pi);
-  agree("gaussian_kl", [](Rng, const Tensors& x) { return gaussian_kl(x[0], x[1]); },
-        [](Rng, const Tensors& x) {
-          return 0.5 * sum(square(x[0]) + exp(x[1]) - 1 - x[1], kLast);
-        },
-        two);
-  agree("gaussian_log_prob",
-        [](Rng, const Tensors& x) { return gaussian_log_prob(x[0], x[1], x[2]); },
-        [=](Rng, const Tensors& x) {
-          return -0.5 * sum(square(x[0] - x[1]) / exp(x[2]) + x[2] + log_2pi, kLast);
-        },
-        three);
-  agree("bernoulli_log_prob",
-        [](Rng, const Tensors& x) { return bernoulli_log_prob(x[0], sigmoid(x[1])); },
-        [](Rng, const Tensors& x) {
-          const Tensor p = sigmoid(x[0]), t = sigmoid(x[1]);
-          return sum(t * log(p) + (1 - t) * log(1 - p), kLast);
-        },
-        two);
-  agree("log_softmax", [](Rng, const Tensors& x) { return log_softmax(x[0]); },
-        [](Rng, const Tensors& x) { return x[0] - log(row_sums(exp(x[0]))); }, {{4, 6}});
-  agree("categorical_log_prob",
-        [](Rng, const Tensors& x) { return categorical_log_prob(x[0], x[1]); },
-        [](Rng r, const Tensors& x) {  // row i has the label 3 i mod 6
-          const Tensor hot = from_host(r.ctx(), {4, 6}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0,
-                                                         1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0});
-          return sum((x[0] - log(row_sums(exp(x[0])))) * hot, kLast);
-        },
-        {{4, 6}}, 6);
+  agree(
+      "gaussian_kl", [](Rng, const Tensors& x) { return gaussian_kl(x[0], x[1]); },
+      [](Rng, const Tensors& x) { return 0.5 * sum(square(x[0]) + exp(x[1]) - 1 - x[1], kLast); },
+      two);
+  agree(
+      "gaussian_log_prob",
+      [](Rng, const Tensors& x) { return gaussian_log_prob(x[0], x[1], x[2]); },
+      [=](Rng, const Tensors& x) {
+        return -0.5 * sum(square(x[0] - x[1]) / exp(x[2]) + x[2] + log_2pi, kLast);
+      },
+      three);
+  agree(
+      "bernoulli_log_prob",
+      [](Rng, const Tensors& x) { return bernoulli_log_prob(x[0], sigmoid(x[1])); },
+      [](Rng, const Tensors& x) {
+        const Tensor p = sigmoid(x[0]), t = sigmoid(x[1]);
+        return sum(t * log(p) + (1 - t) * log(1 - p), kLast);
+      },
+      two);
+  agree(
+      "log_softmax", [](Rng, const Tensors& x) { return log_softmax(x[0]); },
+      [](Rng, const Tensors& x) { return x[0] - log(row_sums(exp(x[0]))); }, {{4, 6}});
+  agree(
+      "categorical_log_prob",
+      [](Rng, const Tensors& x) { return categorical_log_prob(x[0], x[1]); },
+      [](Rng r, const Tensors& x) {  // row i has the label 3 i mod 6
+        const Tensor hot = from_host(r.ctx(), {4, 6}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0,
+                                                       1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0});
+        return sum((x[0] - log(row_sums(exp(x[0])))) * hot, kLast);
+      },
+      {{4, 6}}, 6);
 }
 
 TEST_CASE("the divergences of two distributions are their formulas") {
   const std::vector<Shape> four{{4, 3}, {4, 3}, {4, 3}, {4, 3}};
-  agree("normals",
-        [](Rng, const Tensors& x) { return kl(Normal{x[0], x[1]}, Normal{x[2], x[3]}); },
-        [](Rng, const Tensors& x) {
-          const Tensor sq = exp(0.5 * x[1]), sp = exp(0.5 * x[3]);
-          return sum(log(sp / sq) + (square(sq) + square(x[0] - x[2])) / (2 * square(sp)) - 0.5,
-                     kLast);
-        },
-        four);
-  agree("a normal and the prior",
-        [](Rng, const Tensors& x) { return kl(Normal{x[0], x[1]}, StandardNormal{}); },
-        [](Rng r, const Tensors& x) {
-          const Tensor zero = fill(r.ctx(), {3}, 0);
-          return kl(Normal{x[0], x[1]}, Normal{zero, zero});
-        },
-        {{4, 3}, {4, 3}});
-  agree("Bernoullis", [](Rng, const Tensors& x) { return kl(Bernoulli{x[0]}, Bernoulli{x[1]}); },
-        [](Rng, const Tensors& x) {
-          const Tensor q = sigmoid(x[0]), p = sigmoid(x[1]);
-          return sum(q * log(q / p) + (1 - q) * log((1 - q) / (1 - p)), kLast);
-        },
-        {{4, 3}, {4, 3}});
+  agree(
+      "normals",
+      [](Rng, const Tensors& x) {
+        return kl(Normal{x[0], x[1]}, Normal{x[2], x[3]});
+      },
+      [](Rng, const Tensors& x) {
+        const Tensor sq = exp(0.5 * x[1]), sp = exp(0.5 * x[3]);
+        return sum(log(sp / sq) + (square(sq) + square(x[0] - x[2])) / (2 * square(sp)) - 0.5,
+                   kLast);
+      },
+      four);
+  agree(
+      "a normal and the prior",
+      [](Rng, const Tensors& x) {
+        return kl(Normal{x[0], x[1]}, StandardNormal{});
+      },
+      [](Rng r, const Tensors& x) {
+        const Tensor zero = fill(r.ctx(), {3}, 0);
+        return kl(Normal{x[0], x[1]}, Normal{zero, zero});
+      },
+      {{4, 3}, {4, 3}});
+  agree(
+      "Bernoullis", [](Rng, const Tensors& x) { return kl(Bernoulli{x[0]}, Bernoulli{x[1]}); },
+      [](Rng, const Tensors& x) {
+        const Tensor q = sigmoid(x[0]), p = sigmoid(x[1]);
+        return sum(q * log(q / p) + (1 - q) * log((1 - q) / (1 - p)), kLast);
+      },
+      {{4, 3}, {4, 3}});
 }
 
 TEST_CASE("reparameterise is mu + sigma eps, with the noise that normal draws") {
-  agree("reparameterise",
-        [](Rng r, const Tensors& x) { return reparameterise(r, x[0], x[1]); },
-        [](Rng r, const Tensors& x) { return x[0] + exp(0.5 * x[1]) * normal(r, {4, 6}); },
-        {{4, 6}, {4, 6}});
+  agree(
+      "reparameterise", [](Rng r, const Tensors& x) { return reparameterise(r, x[0], x[1]); },
+      [](Rng r, const Tensors& x) {
+        return x[0] + exp(0.5 * x[1]) * normal(r, {4, 6});
+      },
+      {{4, 6}, {4, 6}});
 }
 
 TEST_CASE("densities integrate to one; entropies and divergences are their integrals") {
@@ -185,7 +201,8 @@ TEST_CASE("densities integrate to one; entropies and divergences are their integ
   const auto integral = [&](const Tensor& f) { return item(sum(f)) * g.step; };
   const auto one = [&](double v) { return from_host(ctx, {1}, {v}); };
   for (const auto& [m, lv] : {std::pair{0.0, 0.0}, {1.3, -1.7}, {-0.6, 1.1}}) {
-    const Normal q{one(m), one(lv)}, wide{expand(one(m), g.x.shape()), expand(one(lv), g.x.shape())};
+    const Normal q{one(m), one(lv)},
+        wide{expand(one(m), g.x.shape()), expand(one(lv), g.x.shape())};
     const Tensor log_q = wide.log_prob(g.x), density = exp(log_q);
     const Normal p{one(0.4), one(0.5)};
     const Tensor log_p = p.log_prob(g.x);

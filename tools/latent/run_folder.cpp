@@ -89,7 +89,7 @@ RunFolder RunFolder::create(const std::string& out, const std::string& data,
   }
   make_folder("runs");
   for (int attempt = 0; attempt < 100; ++attempt) {  // others may take a name at the same time
-    const std::string path = next_name(data + "-" + preset);
+    const std::string path = next_name(preset == "demo" ? preset : data + "-" + preset);
     std::error_code failure;
     if (!fs::create_directory(path, failure)) {
       LAT_CHECK(!failure, Code::machine, path, "cannot be made: ", failure.message(),

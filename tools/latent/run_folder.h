@@ -11,7 +11,7 @@ namespace lat::tools {
 
 class RunFolder {
  public:
-  // Makes `out`, or the next runs/<data>-<preset>-NNNN where it is "". Code::usage when `out` holds anything.
+  // Makes `out`, or where it is "" the next runs/<data>-<preset>-NNNN (runs/demo-NNNN). Code::usage when `out` holds anything.
   static RunFolder create(const std::string& out, const std::string& data,
                           const std::string& preset);
   // An earlier run; "latest" is the one that runs/latest names. Code::input when it is no run.
