@@ -215,7 +215,9 @@ constexpr i64 kStrip = 128;  // columns of the patch matrix that wait gathered
 template <class T>
 constexpr i64 kStripe = 8 * kTileCols<T>;  // columns of dy that wait packed
 
-// df is cut into a grid: rows are (r,s,c), columns k.
+// df is cut into a grid: rows are (r,s,c), columns k. Columns are cut only where rows give too few parts: each cut
+// gathers the patches once more.
+constexpr i64 kParts = 12;
 struct FilterGrid {
   i64 rows, cols;
 };
@@ -223,7 +225,7 @@ template <class T>
 FilterGrid filter_grid(i64 m, i64 n, i64 k) {
   const i64 wanted = max_of(1, min_of(64, m * n * k / kGrain));
   const i64 rows = max_of(1, min_of(wanted, m / (kStrip - 32)));
-  const i64 cols = max_of(1, min_of(wanted / rows, n / (2 * kTileCols<T>)));
+  const i64 cols = max_of(1, min_of(min_of(wanted, kParts) / rows, n / (2 * kTileCols<T>)));
   return {rows, cols};
 }
 
@@ -236,25 +238,27 @@ void filter_gradient(Part part, T* df, const Patches<T>& x, const T* dy, i64 K, 
   T* const a = static_cast<T*>(part.workspace);
   T* const b = a + round_up(min_of(k, kChunk) * lda, 16);
   alignas(64) T acc[kTileSize<T>];
-  const FilterGrid cut = filter_grid<T>(m, K, k);
+  // A caller that computes everything gathers every patch once.
+  const FilterGrid cut = part.count == 1 ? FilterGrid{1, 1} : filter_grid<T>(m, K, k);
   const i64 panels = ceil_div(K, panel);
   const bool pack = K > panel;
   for (i64 u = part.begin(cut.rows * cut.cols); u < part.end(cut.rows * cut.cols); ++u) {
     const i64 row = u / cut.cols, col = u % cut.cols;
     const i64 i1 = m * (row + 1) / cut.rows;
     const i64 j1 = min_of(K, panels * (col + 1) / cut.cols * panel);
-    for (i64 j0 = panels * col / cut.cols * panel; j0 < j1; j0 += kStripe<T>)
-      for (i64 i0 = m * row / cut.rows; i0 < i1; i0 += kStrip) {
-        const i64 strip = min_of(kStrip, i1 - i0), stripe = min_of(kStripe<T>, j1 - j0);
-        i64 k0 = 0;
-        do {
-          const i64 depth = min_of(kChunk, k - k0);
-          const Finish<T> how{into || k0 > 0, false, nullptr, 0};
+    for (i64 j0 = panels * col / cut.cols * panel; j0 < j1; j0 += kStripe<T>) {
+      const i64 stripe = min_of(kStripe<T>, j1 - j0);
+      i64 k0 = 0;
+      do {  // a chunk of dy, packed once, meets one strip of gathered patches after the other
+        const i64 depth = min_of(kChunk, k - k0);
+        const Finish<T> how{into || k0 > 0, false, nullptr, 0};
+        if (pack)
+          for (i64 j = 0; j < stripe; j += panel)
+            copy_panel(b + j * depth, panel, dy + k0 * K + j0 + j, K, depth,
+                       min_of(panel, stripe - j));
+        for (i64 i0 = m * row / cut.rows; i0 < i1; i0 += kStrip) {
+          const i64 strip = min_of(kStrip, i1 - i0);
           gather(a, lda, x, k0, depth, i0, strip);
-          if (pack)
-            for (i64 j = 0; j < stripe; j += panel)
-              copy_panel(b + j * depth, panel, dy + k0 * K + j0 + j, K, depth,
-                         min_of(panel, stripe - j));
           const i64 tiles = ceil_div(strip, kTileRows);
           for (i64 t = 0; t < tiles; ++t) {
             const i64 i = strip * t / tiles, rows = strip * (t + 1) / tiles - i;
@@ -266,9 +270,10 @@ void filter_gradient(Part part, T* df, const Patches<T>& x, const T* dy, i64 K, 
                           [&](i64 l) { return df + (i0 + i + l) * K + j0 + j; });
             }
           }
-          k0 += depth;
-        } while (k0 < k);
-      }
+        }
+        k0 += depth;
+      } while (k0 < k);
+    }
   }
 }
 

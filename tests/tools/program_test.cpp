@@ -280,7 +280,7 @@ TEST_CASE("unknown names are answered with the nearest one, and nothing is writt
   check_refused(in, {"train", "vae", "--numerics", "fast"}, 2, {"exact"});
   check_refused(in, {"train", "vae", "--isa", "v9"}, 2, {"v2, v3, v4"});
   check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"no agents in this version"});
-  check_refused(in, {"config", "explain", "model.bet"}, 2, {"Did you mean 'model.beta'?"});
+  check_refused(in, {"config", "explain", "model.betaa"}, 2, {"Did you mean 'model.beta'?"});
   check_refused(in, {"bench", "step", "vee"}, 2, {"Did you mean 'vae'?"});
   for (const char* later : {"export", "play", "report", "learn", "explain"})
     check_refused(in, {later, "runs/x"}, 2, {"not part of this version"});

@@ -62,7 +62,8 @@ const std::vector<Preset>& presets() {
        {{"model.hidden", "256"},
         {"model.latent", "10"},
         {"train.batch", "64"},
-        {"train.lr", "0.002"}}},
+        {"train.lr", "0.002"},
+        {"train.lr_last", "0.1"}}},
   };
   return kPresets;
 }

@@ -179,6 +179,7 @@ class Loop {
     } else {
       left = plan_.stop.seconds.value_or(0) - spent();
     }
+    text += "  " + duration_text(left) + " left";
     double sum = 0;
     bool elbo = true;
     std::string parts;
@@ -190,8 +191,8 @@ class Loop {
     if (elbo) text += "  ELBO " + fixed(-sum, 2);
     text += "  " + parts;
     if (active_ >= 0) text += cat("  active ", active_, "/", t_.model().latents());
-    text += cat("  ", grouped(std::llround(rate * static_cast<double>(t_.config().batch))),
-                " img/s  ", duration_text(left), " left");
+    text +=
+        cat("  ", grouped(std::llround(rate * static_cast<double>(t_.config().batch))), " img/s");
     return text;
   }
 

@@ -215,20 +215,24 @@ int demo(const Args& args) {
   models::Training& t = *run.training;
   const models::Evaluation& e = run.outcome.test;
   constexpr i64 kColumns = 8;
-  const auto row = [&](const std::vector<float>& images) {
-    const models::Example& x = t.example();
-    return tile({images.data(), kColumns, x.h, x.w, x.c},
-                {.columns = kColumns, .gap = 1, .zoom = 1});
-  };
   const i64 top = top_latents(e, 1).at(0);
-  const Picture panel = stack({{"", row(t.originals(kColumns))},
-                               {"", row(t.reconstructions(kColumns))},
-                               {"", row(t.samples(kColumns, 0))},
-                               {"", row(t.traversal(0, top, -2.5, 2.5, kColumns))}});
-  write_png(run.folder / "images/demo.png", panel);
-  show_picture(panel);
-  say("rows: held-out images; their reconstructions; samples; latent z", top,
-      " moved from -2.5 to 2.5");
+  const std::vector<std::pair<std::string, std::vector<float>>> rows{
+      {"held-out images", t.originals(kColumns)},
+      {"their reconstructions", t.reconstructions(kColumns)},
+      {"samples", t.samples(kColumns, 0)},
+      {cat("latent z", top, " from -2.5 to 2.5"), t.traversal(0, top, -2.5, 2.5, kColumns)}};
+  const auto panels = [&](i64 zoom, bool captions) {
+    const models::Example& x = t.example();
+    std::vector<Panel> list;
+    for (const auto& [caption, images] : rows)
+      list.push_back(
+          {captions ? caption : "", tile({images.data(), kColumns, x.h, x.w, x.c},
+                                         {.columns = kColumns, .gap = zoom, .zoom = zoom})});
+    return stack(list);
+  };
+  write_png(run.folder / "images/demo.png", panels(3, true));
+  show_picture(panels(1, false));
+  say("rows: held-out images; their reconstructions; samples; latent z", top, " from -2.5 to 2.5");
   say("held-out ELBO ", fixed(e.elbo, 1), " nats per image   (pixel-wise baseline ",
       fixed(pixelwise_baseline(t.data()), 1), ")   ", e.active, " of ", t.model().latents(),
       " latents in use   ", duration_text(run.outcome.seconds), " of training");
