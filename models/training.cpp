@@ -112,7 +112,8 @@ void Training::step(i64 steps) {
       data_.train.labels.empty() ? nullptr : static_cast<int32_t*>(labels_.tensor().data);
   batches_->fill(done_, static_cast<float*>(x_.tensor().data), labels);
   model_->schedule(done_, steps);
-  const double t = steps > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps)) : 0;
+  const double t =
+      steps > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps)) : 0;
   adam_->lr.set(config_.lr * (1 + (config_.lr_last - 1) * t));
   steps_->learn(x_.tensor(), labels_.tensor());
   if (!ctx_->step_was_finite()) {

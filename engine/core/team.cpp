@@ -1,6 +1,9 @@
 #include "engine/core/team.h"
 
+#include <linux/futex.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -17,6 +20,15 @@ namespace {
 
 constexpr int kSpins = 1000;  // about 25 us of pauses
 constexpr std::align_val_t kAlign{64};
+constexpr uint64_t kClosed = 0xffffffff;  // a part number beyond every call
+
+// The kernel sleeps only while the word still holds `value`, so a change before the call is never missed.
+void sleep_while(std::atomic<uint32_t>& word, uint32_t value) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+}
+void wake_all(std::atomic<uint32_t>& word) {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+}
 
 void pause() {
 #if defined(__x86_64__)
@@ -65,7 +77,7 @@ Team::Team(int threads)
 Team::~Team() {
   stop_.store(true);
   generation_.fetch_add(1);
-  generation_.notify_all();
+  wake_all(generation_);
   for (std::thread& t : workers_) t.join();
   for (void* p : workspace_) ::operator delete(p, kAlign);
 }
@@ -84,37 +96,42 @@ void Team::run(Run f, const kernels::Arg* args, int64_t parts) {
     f(args, {0, 1, workspace_[0]});
     return;
   }
-  run_.store(f, std::memory_order_relaxed);
-  args_.store(args, std::memory_order_relaxed);
-  parts_.store(parts, std::memory_order_relaxed);
-  done_.store(0, std::memory_order_relaxed);
+  // A member late from the call before may still hold its ticket: closed first, so that no claim can succeed with it
+  // once the fields below are seen.
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
+  ticket_.store(uint64_t{generation - 1} << 32 | kClosed, std::memory_order_seq_cst);
+  run_.store(f, std::memory_order_release);
+  args_.store(args, std::memory_order_release);
+  parts_.store(parts, std::memory_order_release);
+  done_.store(0, std::memory_order_relaxed);
   ticket_.store(uint64_t{generation} << 32, std::memory_order_release);
   generation_.store(generation, std::memory_order_seq_cst);
-  if (sleepers_.load(std::memory_order_seq_cst) > 0) generation_.notify_all();
+  if (sleepers_.load(std::memory_order_seq_cst) > 0) wake_all(generation_);
   claim(generation, 0);
-  for (int spin = 0; done_.load(std::memory_order_acquire) != parts; ++spin) {
-    if (spin < spins_) {
-      pause();
-    } else {
-      const int64_t seen = done_.load(std::memory_order_acquire);
-      if (seen != parts) done_.wait(seen, std::memory_order_acquire);
-    }
-  }
+  const uint32_t all = static_cast<uint32_t>(parts);
+  for (int spin = 0; spin < spins_ && done_.load(std::memory_order_acquire) != all; ++spin) pause();
+  if (done_.load(std::memory_order_acquire) == all) return;
+  // Either the last member sees this flag, or this thread sees the last part done.
+  caller_sleeps_.store(true, std::memory_order_seq_cst);
+  for (uint32_t seen = done_.load(std::memory_order_seq_cst); seen != all;
+       seen = done_.load(std::memory_order_seq_cst))
+    sleep_while(done_, seen);
+  caller_sleeps_.store(false, std::memory_order_relaxed);
 }
 
 void Team::claim(uint64_t generation, int member) {
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while ((ticket >> 32) == (generation & 0xffffffffu)) {
     // These belong to `generation` if the exchange below succeeds: nobody overwrites them before every part is done.
-    const Run f = run_.load(std::memory_order_relaxed);
-    const kernels::Arg* const args = args_.load(std::memory_order_relaxed);
-    const int64_t parts = parts_.load(std::memory_order_relaxed);
+    const Run f = run_.load(std::memory_order_acquire);
+    const kernels::Arg* const args = args_.load(std::memory_order_acquire);
+    const int64_t parts = parts_.load(std::memory_order_acquire);
     const int64_t part = int64_t(ticket & 0xffffffffu);
     if (part >= parts) return;
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     f(args, {part, parts, workspace_[size_t(member)]});
-    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == parts) done_.notify_one();
+    done_.fetch_add(1, std::memory_order_seq_cst);
+    if (caller_sleeps_.load(std::memory_order_seq_cst)) wake_all(done_);
     ticket = ticket_.load(std::memory_order_acquire);
   }
 }
@@ -130,7 +147,7 @@ void Team::work(int member) {
     }
     if (now == seen) {
       sleepers_.fetch_add(1, std::memory_order_seq_cst);
-      generation_.wait(seen, std::memory_order_seq_cst);
+      sleep_while(generation_, seen);
       sleepers_.fetch_sub(1, std::memory_order_seq_cst);
       continue;
     }

@@ -45,7 +45,8 @@ class Team {
   std::atomic<Run> run_{nullptr};
   std::atomic<const kernels::Arg*> args_{nullptr};
   std::atomic<int64_t> parts_{0};
-  alignas(64) std::atomic<int64_t> done_{0};
+  alignas(64) std::atomic<uint32_t> done_{0};
+  std::atomic<bool> caller_sleeps_{false};
   alignas(64) std::atomic<uint32_t> generation_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};

@@ -97,7 +97,8 @@ void sub_backward(Back& b) {
   if (b.wants(1)) add_summed(b, 1, neg(b.grad()));
 }
 void mul_backward(Back& b) {
-  if (b.wants(0)) add_summed(b, 0, b.grad() * b.in(kernels::planted(kernels::Bug::mul_own_input) ? 0 : 1));
+  if (b.wants(0))
+    add_summed(b, 0, b.grad() * b.in(kernels::planted(kernels::Bug::mul_own_input) ? 0 : 1));
   if (b.wants(1)) add_summed(b, 1, b.grad() * b.in(0));
 }
 void div_backward(Back& b) {

@@ -145,9 +145,8 @@ size_t StepBase::run(Key key, std::span<const Tensor> args) {
         execute(r, slots, &now);
         const std::string changed = difference(rec.program, now, ctx_.rows());
         LAT_CHECK(changed.empty() || kernels::planted(kernels::Bug::recording_never_compared),
-                  Code::state, name_, "call ", rec.calls + 1,
-                  " does not repeat its recording. ", changed,
-                  ". A host value that changes must be a Word, the key or an argument");
+                  Code::state, name_, "call ", rec.calls + 1, " does not repeat its recording. ",
+                  changed, ". A host value that changes must be a Word, the key or an argument");
       }
       ctx_.replay(rec.program);
     }

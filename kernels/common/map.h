@@ -5,7 +5,6 @@
 
 #include "kernels/common/vec.h"
 
-
 namespace lat::kernels::LAT_ISA {
 
 struct Range {

@@ -33,7 +33,8 @@ template <class T>
 constexpr i64 kTileCols = tile_cols<T>(kTileRows);  // columns of a tile with many rows
 
 template <class T>
-constexpr i64 kTileSize = max_of(kTileRows * 2, 9) * kWidth<Vec<T>>;  // elements of the largest tile
+constexpr i64 kTileSize =
+    max_of(kTileRows * 2, 9) * kWidth<Vec<T>>;  // elements of the largest tile
 
 // s in every lane. Minus +0 changes no bit, so that this is one broadcast instruction; plus +0 would lose the sign of -0.
 template <class V>

@@ -137,12 +137,24 @@ LAT_INLINE void store_part(Elem<V>* p, V v, i64 n) {
   memcpy(p, &v, size_t(n) * sizeof(Elem<V>));
 }
 
+#if !defined(__FMA__) && !defined(__aarch64__)
+// One copy each, for they are long.
+inline __attribute__((noinline)) float fma_in_software(float a, float b, float c) {
+  return soft_fma(a, b, c);
+}
+inline __attribute__((noinline)) VecF fma_in_software(VecF a, VecF b, VecF c) {
+  VecF r{};
+  for (i64 l = 0; l < kWidth<VecF>; ++l) r[l] = soft_fma(a[l], b[l], c[l]);
+  return r;
+}
+#endif
+
 // a * b + c, rounded once.
 LAT_INLINE float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
   return __builtin_fmaf(a, b, c);
 #else
-  return soft_fma(a, b, c);
+  return fma_in_software(a, b, c);
 #endif
 }
 LAT_INLINE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
@@ -154,9 +166,7 @@ LAT_INLINE VecF fma(VecF a, VecF b, VecF c) {
 #elif defined(__aarch64__)
   return bits<VecF>(vfmaq_f32(bits<float32x4_t>(c), bits<float32x4_t>(a), bits<float32x4_t>(b)));
 #else
-  VecF r{};
-  for (i64 l = 0; l < kWidth<VecF>; ++l) r[l] = soft_fma(a[l], b[l], c[l]);
-  return r;
+  return fma_in_software(a, b, c);
 #endif
 }
 LAT_INLINE VecD fma(VecD a, VecD b, VecD c) {

@@ -116,7 +116,8 @@ void conv2d(Part part, T* y, const T* x, const T* f, const T* bias, i64 B, i64 H
   const Patches<T> patches{x, B, H, W, C, R, S, P, Q, stride, pad, pad};
   const i64 n = patches.rows();
   patches_times_filter(patches, part.begin(n), part.end(n), packs_filter<T>(K) ? nullptr : f, K,
-                       Pixels<T>{y, P * Q * K, Q * K, K}, bias, act, static_cast<T*>(part.workspace),
+                       Pixels<T>{y, P * Q * K, Q * K, K}, bias, act,
+                       static_cast<T*>(part.workspace),
                        [&](T* dst, i64 ldd, i64 k, i64 depth, i64 j, i64 cols) {
                          copy_panel(dst, ldd, f + k * K + j, K, depth, cols);
                        });
@@ -172,15 +173,14 @@ void conv2d_data(Part part, T* dx, const T* dy, const T* f, const T* bias, i64 B
   for (i64 parity = 0; parity < stride * stride; ++parity) {
     const PixelClass h = pixel_class(parity / stride, H, R, stride, pad);
     const PixelClass w = pixel_class(parity % stride, W, S, stride, pad);
-    const Patches<T> patches{dy,     B,       P,       Q, K,         h.taps,   w.taps,
-                             h.count, w.count, 1, -h.origin, -w.origin};
+    const Patches<T> patches{dy,     B,       P,       Q, K,         h.taps,
+                             w.taps, h.count, w.count, 1, -h.origin, -w.origin};
     const Pixels<T> pixels{dx + (h.first * W + w.first) * C, H * W * C, stride * W * C, stride * C};
     const i64 n = patches.rows();
     if (part.begin(n) == part.end(n)) continue;
     patches_times_filter<T>(
         patches, part.begin(n), part.end(n), nullptr, C, pixels, bias, act,
-        static_cast<T*>(part.workspace),
-        [&](T* dst, i64 ldd, i64 k0, i64 depth, i64 c, i64 cols) {
+        static_cast<T*>(part.workspace), [&](T* dst, i64 ldd, i64 k0, i64 depth, i64 c, i64 cols) {
           for (i64 done = 0; done < depth;) {
             const i64 tap = (k0 + done) / K, k = (k0 + done) % K;
             const i64 length = min_of(K - k, depth - done);
@@ -300,8 +300,8 @@ Plan conv2d_filter_plan(T*, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i
 }
 
 template <class T>
-void conv2d_filter_into(Part part, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W,
-                        i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+void conv2d_filter_into(Part part, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
+                        i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   filter_gradient(part, df.p, Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K, true);
 }
 template <class T>
@@ -310,22 +310,22 @@ Plan conv2d_filter_into_plan(InOut<T>, const T*, const T*, i64 B, i64, i64, i64 
   return filter_plan<T>(R * S * C, K, B * P * Q);
 }
 
-#define INSTANTIATE(T)                                                                            \
-  template void conv2d<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,   \
-                          i64, i64, i64, i64, i64, i64);                                          \
-  template Plan conv2d_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,    \
-                               i64, i64, i64, i64, i64, i64);                                     \
-  template void conv2d_data<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64,   \
-                               i64, i64, i64, i64, i64, i64, i64);                                \
-  template Plan conv2d_data_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64,    \
-                                    i64, i64, i64, i64, i64, i64, i64);                           \
-  template void conv2d_filter<T>(Part, T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64, \
-                                 i64, i64, i64, i64);                                             \
-  template Plan conv2d_filter_plan<T>(T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,  \
-                                      i64, i64, i64, i64);                                        \
-  template void conv2d_filter_into<T>(Part, InOut<T>, const T*, const T*, i64, i64, i64, i64,     \
-                                      i64, i64, i64, i64, i64, i64, i64);                         \
-  template Plan conv2d_filter_into_plan<T>(InOut<T>, const T*, const T*, i64, i64, i64, i64, i64, \
+#define INSTANTIATE(T)                                                                             \
+  template void conv2d<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,    \
+                          i64, i64, i64, i64, i64, i64);                                           \
+  template Plan conv2d_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,     \
+                               i64, i64, i64, i64, i64, i64);                                      \
+  template void conv2d_data<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64,    \
+                               i64, i64, i64, i64, i64, i64, i64);                                 \
+  template Plan conv2d_data_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64,     \
+                                    i64, i64, i64, i64, i64, i64, i64);                            \
+  template void conv2d_filter<T>(Part, T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,  \
+                                 i64, i64, i64, i64);                                              \
+  template Plan conv2d_filter_plan<T>(T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,   \
+                                      i64, i64, i64, i64);                                         \
+  template void conv2d_filter_into<T>(Part, InOut<T>, const T*, const T*, i64, i64, i64, i64, i64, \
+                                      i64, i64, i64, i64, i64, i64);                               \
+  template Plan conv2d_filter_into_plan<T>(InOut<T>, const T*, const T*, i64, i64, i64, i64, i64,  \
                                            i64, i64, i64, i64, i64, i64);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -39,8 +39,8 @@ Plan conv2d_filter_plan(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64
 
 // df += the same, chunk by chunk: df + chunk 0, + chunk 1, ...
 template <class T>
-void conv2d_filter_into(Part part, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W,
-                        i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
+void conv2d_filter_into(Part part, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
+                        i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
 template <class T>
 Plan conv2d_filter_into_plan(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
                              i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);

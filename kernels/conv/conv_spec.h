@@ -32,9 +32,9 @@ void conv2d(T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i6
 // The filter rows that reach one row of dx: those r with p * stride + r - pad == h for an integer p (inside dy or
 // not), counted by ascending p, that is by descending r. The same serves columns.
 struct Reach {
-  i64 last;    // the largest such r, which belongs to the smallest p
-  i64 first;   // that p; it may lie outside dy
-  i64 count;   // r = last - stride * t reaches p = first + t, for t = 0 ... count - 1
+  i64 last;   // the largest such r, which belongs to the smallest p
+  i64 first;  // that p; it may lie outside dy
+  i64 count;  // r = last - stride * t reaches p = first + t, for t = 0 ... count - 1
 };
 inline Reach reach(i64 h, i64 taps, i64 stride, i64 pad) {
   const i64 parity = (h + pad) % stride;
@@ -93,7 +93,8 @@ void conv2d_filter_into(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 
       for (i64 c = 0; c < C; ++c)
         for (i64 k = 0; k < K; ++k) {
           T* const df_i = df.p + ((r * S + s) * C + c) * K + k;
-          *df_i = conv2d_filter_element<T>(df_i, x, dy, r, s, c, k, B, H, W, C, K, P, Q, stride, pad);
+          *df_i =
+              conv2d_filter_element<T>(df_i, x, dy, r, s, c, k, B, H, W, C, K, P, Q, stride, pad);
         }
 }
 

@@ -9,14 +9,14 @@
 
 namespace lat::kernels::LAT_ISA {
 
-constexpr i64 kMaxNarrow = 4;         // channels
-constexpr i64 kBandRows = 8;          // of each class
+constexpr i64 kMaxNarrow = 4;          // channels
+constexpr i64 kBandRows = 8;           // of each class
 constexpr i64 kNarrowSpace = 1 << 20;  // bytes of workspace worth having
 
 // The rows of dy for one band: element (p,k,q) is at ((p - p_first) K + k) line + q - q_first.
 struct Band {
-  i64 h0, h1;               // rows of dx
-  i64 p_first, p_count;     // rows of dy, inside it or not
+  i64 h0, h1;            // rows of dx
+  i64 p_first, p_count;  // rows of dy, inside it or not
   i64 q_first, line;
 };
 
@@ -117,8 +117,7 @@ void narrow_band(const Band& band, T* dx, const T* dy, const T* f, const T* bias
       for (i64 v = 0; v < cols.count; v += w) {
         const T* x[G];
         for (i64 g = 0; g < G; ++g)
-          x[g] = workspace +
-                 (rows.origin + min_of(j + g, j1 - 1) - band.p_first) * K * band.line +
+          x[g] = workspace + (rows.origin + min_of(j + g, j1 - 1) - band.p_first) * K * band.line +
                  cols.origin + v - band.q_first;
         alignas(64) T sum[G * C * w];
         narrow_tile<T, C, G>(sum, x, band.line, K, f, S, stride, rows, cols);

@@ -11,8 +11,8 @@ namespace lat::kernels::LAT_ISA {
 template <class T>
 struct Patches {
   const T* x;
-  i64 B, H, W, C;     // of x
-  i64 R, S, P, Q;     // taps and outputs
+  i64 B, H, W, C;  // of x
+  i64 R, S, P, Q;  // taps and outputs
   i64 stride, pad_h, pad_w;
 
   i64 rows() const { return B * P * Q; }
@@ -75,7 +75,8 @@ inline void copy_runs_padded(T* dst, i64 dst_step, const T* src, i64 first, i64 
   const i64 room = line - length - first;  // runs that start at or before it end inside the line
   const i64 inside = room < 0 ? 0 : min_of(n, room / src_step + 1);
   if (inside > i) {
-    copy_runs(dst + i * dst_step, dst_step, src + first + i * src_step, src_step, inside - i, length);
+    copy_runs(dst + i * dst_step, dst_step, src + first + i * src_step, src_step, inside - i,
+              length);
     i = inside;
   }
   for (; i < n; ++i) clipped();

@@ -41,7 +41,16 @@ Product<T> product(T* c, const T* a, const T* b, const T* bias, i64 batch, i64 m
                    i64 flags, bool into, i64 act) {
   Product<T> x{{a, flags & 1 ? m : k, (flags & 1) != 0, flags & 4 ? 0 : m * k},
                {b, flags & 2 ? k : n, (flags & 2) == 0, flags & 8 ? 0 : k * n},
-               c, bias, flags & 8 ? 0 : n, batch, m, n, k, into, false, act};
+               c,
+               bias,
+               flags & 8 ? 0 : n,
+               batch,
+               m,
+               n,
+               k,
+               into,
+               false,
+               act};
   if ((flags & 13) == 8) x.m *= x.batch, x.batch = 1;  // one b for all rows: one tall product
   if (n * 4 <= kWidth<Vec<T>> && x.m > n) {
     const Operand<T> rows = x.b;
@@ -52,7 +61,7 @@ Product<T> product(T* c, const T* a, const T* b, const T* bias, i64 batch, i64 m
   return x;
 }
 
-constexpr i64 kBlockCols = 256;  // columns of B that wait packed
+constexpr i64 kBlockCols = 256;          // columns of B that wait packed
 constexpr i64 kMinRows = 4 * kTileRows;  // of a block of c
 constexpr i64 kMinPanels = 2;
 
@@ -90,7 +99,7 @@ constexpr i64 kRowStride = kChunk + 16;  // of copied rows of A
 template <class T>
 constexpr i64 kColumnStride = ceil_div(kTileRows, kWidth<Vec<T>>) * kWidth<Vec<T>>;
 template <class T>
-constexpr i64 kTileOfA = max_of(kTileRows * kRowStride, kColumnStride<T>* kChunk);
+constexpr i64 kTileOfA = max_of(kTileRows* kRowStride, kColumnStride<T>* kChunk);
 
 template <class T>
 Plan plan(const Product<T>& x) {

@@ -68,7 +68,7 @@ std::unique_ptr<Net> make_net(const std::string& kind, Params& p, const Example&
   if (kind == "mlp") return std::make_unique<MlpNet>(p, x, width, latent);
   LAT_CHECK(kind == "conv", Code::usage, "model.net", "'", kind, "' is neither mlp nor conv.",
             suggestion(kind, {"mlp", "conv"}));
-  return std::make_unique<ConvNet>(p, x, std::vector<i64>{32, 64, 64}, std::vector<i64>{width},
+  return std::make_unique<ConvNet>(p, x, std::vector<i64>{16, 32, 64}, std::vector<i64>{width},
                                    latent);
 }
 

@@ -136,7 +136,9 @@ void check(const Layer& l, Pass pass, bool bias, i64 act, Values kind) {
                       : pass == Pass::filter ? K::conv2d_filter
                                              : K::conv2d_filter_into);
   const Inputs<T> in = inputs<T>(l, kind);
-  const i64 size = pass == Pass::forward ? l.y_size() : pass == Pass::data ? l.x_size() : l.f_size();
+  const i64 size = pass == Pass::forward ? l.y_size()
+                   : pass == Pass::data  ? l.x_size()
+                                         : l.f_size();
   const auto output = [&] {
     return pass == Pass::filter_into ? Output<T>(values<T>(size, 99, kind)) : Output<T>(size);
   };
@@ -154,8 +156,8 @@ void check(const Layer& l, Pass pass, bool bias, i64 act, Values kind) {
       Output<T> fast = output();
       run_parts(kernel, dtype, arguments(l, pass, in, bias, act, fast.data()).data(), count);
       const bool same = same_bits(truth.data(), fast.data(), size) && fast.guards_intact();
-      CHECK_MESSAGE(same, "pass ", int(pass), " ", isa_name(isa), " B ", l.B, " H ", l.H, " W ", l.W,
-                    " C ", l.C, " K ", l.K, " R ", l.R, " S ", l.S, " P ", l.P(), " Q ", l.Q(),
+      CHECK_MESSAGE(same, "pass ", int(pass), " ", isa_name(isa), " B ", l.B, " H ", l.H, " W ",
+                    l.W, " C ", l.C, " K ", l.K, " R ", l.R, " S ", l.S, " P ", l.P(), " Q ", l.Q(),
                     " stride ", l.stride, " pad ", l.pad, " parts ", count, " bias ", bias, " act ",
                     act, " dtype ", dtype);
     }
@@ -233,10 +235,10 @@ TEST_CASE("conv: an image alone has the bits it has in the batch") {
   for (const Isa isa : fast_isas()) {
     Output<float> y(l.y_size()), dx(l.x_size());
     const Kernel* const rows = table(isa);
-    run_parts(rows[i32(K::conv2d)], 0,
-              arguments(l, Pass::forward, in, true, 1, y.data()).data(), 2);
-    run_parts(rows[i32(K::conv2d_data)], 0,
-              arguments(l, Pass::data, in, true, 1, dx.data()).data(), 2);
+    run_parts(rows[i32(K::conv2d)], 0, arguments(l, Pass::forward, in, true, 1, y.data()).data(),
+              2);
+    run_parts(rows[i32(K::conv2d_data)], 0, arguments(l, Pass::data, in, true, 1, dx.data()).data(),
+              2);
     for (i64 b = 0; b < l.B; ++b) {
       Inputs<float> one = in;
       one.x.assign(in.x.begin() + b * single.x_size(), in.x.begin() + (b + 1) * single.x_size());
@@ -261,8 +263,8 @@ TEST_CASE("conv: in double, the bits of the plain loops and the three passes are
     for (const Isa isa : fast_isas()) {
       const Kernel* const rows = table(isa);
       Output<double> y(l.y_size()), dx(l.x_size()), df(l.f_size());
-      run_parts(rows[i32(K::conv2d)], 1,
-                arguments(l, Pass::forward, in, false, 0, y.data()).data(), 1);
+      run_parts(rows[i32(K::conv2d)], 1, arguments(l, Pass::forward, in, false, 0, y.data()).data(),
+                1);
       run_parts(rows[i32(K::conv2d_data)], 1,
                 arguments(l, Pass::data, in, false, 0, dx.data()).data(), 1);
       run_parts(rows[i32(K::conv2d_filter)], 1,

@@ -75,8 +75,8 @@ struct Shape {
 
 std::string describe(const Shape& s, Isa isa, i64 count, const char* kernel) {
   return std::string(kernel) + " " + isa_name(isa) + " batch " + std::to_string(s.batch) + " m " +
-         std::to_string(s.m) + " n " + std::to_string(s.n) + " k " + std::to_string(s.k) + " flags " +
-         std::to_string(s.flags) + " parts " + std::to_string(count);
+         std::to_string(s.m) + " n " + std::to_string(s.n) + " k " + std::to_string(s.k) +
+         " flags " + std::to_string(s.flags) + " parts " + std::to_string(count);
 }
 
 // Runs every part of a call, last part first, in a workspace of exactly the planned size.
@@ -98,7 +98,8 @@ struct Inputs {
 };
 
 template <class T>
-std::vector<Arg> arguments(const Shape& s, Form form, const Inputs<T>& in, bool bias, i64 act, T* c) {
+std::vector<Arg> arguments(const Shape& s, Form form, const Inputs<T>& in, bool bias, i64 act,
+                           T* c) {
   std::vector<Arg> args;
   const auto pointer = [&](const T* p) {
     Arg arg;
@@ -121,7 +122,8 @@ std::vector<Arg> arguments(const Shape& s, Form form, const Inputs<T>& in, bool 
 
 template <class T>
 Inputs<T> inputs(const Shape& s, Values kind) {
-  const i64 a = (s.flags & 4 ? 1 : s.batch) * s.m * s.k, b = (s.flags & 8 ? 1 : s.batch) * s.k * s.n;
+  const i64 a = (s.flags & 4 ? 1 : s.batch) * s.m * s.k,
+            b = (s.flags & 8 ? 1 : s.batch) * s.k * s.n;
   const u64 seed = u64(s.m * 31 + s.n * 7 + s.k * 3 + s.flags);
   return {values<T>(a, seed, kind), values<T>(b, seed + 1, kind),
           values<T>(s.batch * s.n + s.n, seed + 2, kind),
@@ -135,8 +137,9 @@ const char* name_of(Form form) {
 template <class T>
 void check(const Shape& s, Form form, bool bias, i64 act, Values kind) {
   const int dtype = sizeof(T) == 8;
-  const i32 row = i32(form == Form::plain ? K::matmul : form == Form::into ? K::matmul_into
-                                                                           : K::linear_act);
+  const i32 row = i32(form == Form::plain  ? K::matmul
+                      : form == Form::into ? K::matmul_into
+                                           : K::linear_act);
   const Inputs<T> in = inputs<T>(s, kind);
   const i64 size = s.batch * s.m * s.n;
   const auto output = [&] { return form == Form::into ? Output<T>(in.c) : Output<T>(size); };

@@ -27,8 +27,8 @@ struct Curve {
 
 // The beta-VAE on 16x16 shapes.
 Curve shapes(const std::vector<std::pair<std::string, std::string>>& keys, i64 steps) {
-  Training t =
-      make("beta_vae", "shapes", 16, keys, {.threads = 2, .seed = 1}, {.batch = 64, .lr = 1e-3, .lr_last = 0.1});
+  Training t = make("beta_vae", "shapes", 16, keys, {.threads = 2, .seed = 1},
+                    {.batch = 64, .lr = 1e-3, .lr_last = 0.1});
   for (i64 i = 0; i < steps; ++i) t.step(steps);
   const Evaluation e = t.evaluate(1000);
   return {e.kl, e.recon};

@@ -57,13 +57,14 @@ const std::vector<Preset>& presets() {
       {"demo",
        "vae",
        "shapes",
-       4000,
-       "what latent demo trains: one hidden layer of 256, z of 10, on 32 x 32 shapes",
-       {{"model.hidden", "256"},
+       2400,
+       "what latent demo trains: a convolutional VAE, z of 10, on 32 x 32 shapes",
+       {{"model.net", "conv"},
+        {"model.hidden", "256"},
         {"model.latent", "10"},
         {"train.batch", "64"},
         {"train.lr", "0.002"},
-        {"train.lr_last", "0.1"}}},
+        {"train.lr_last", "0.05"}}},
   };
   return kPresets;
 }
