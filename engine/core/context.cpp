@@ -75,13 +75,18 @@ Context::Context(const Options& options)
 
 Context::~Context() = default;
 
-Tensor Context::empty(const Shape& shape, DType dtype) {
+Tensor Context::described(const Shape& shape, DType dtype, Place place) {
   Tensor t;
   t.ctx = this;
   std::copy(shape.dim, shape.dim + shape.rank, t.dim);
   t.rank = static_cast<uint8_t>(shape.rank);
   t.dtype = dtype;
-  t.place = recording() ? Place::work : Place::step;
+  t.place = place;
+  return t;
+}
+
+Tensor Context::empty(const Shape& shape, DType dtype) {
+  Tensor t = described(shape, dtype, recording() ? Place::work : Place::step);
   t.data = (recording() ? work_ : step_).take(t.bytes());
   stamp(t);
   if (options_.poison && !recording()) std::memset(t.data, 0xff, static_cast<size_t>(t.bytes()));
@@ -89,12 +94,7 @@ Tensor Context::empty(const Shape& shape, DType dtype) {
 }
 
 Tensor Context::keep(const Shape& shape, DType dtype) {
-  Tensor t;
-  t.ctx = this;
-  std::copy(shape.dim, shape.dim + shape.rank, t.dim);
-  t.rank = static_cast<uint8_t>(shape.rank);
-  t.dtype = dtype;
-  t.place = Place::persistent;
+  Tensor t = described(shape, dtype, Place::persistent);
   t.data = persistent_.take(t.bytes());
   return t;
 }
@@ -102,12 +102,7 @@ Tensor Context::keep(const Shape& shape, DType dtype) {
 void Context::give_back(const Tensor& t) { persistent_.give_back(t.data, t.bytes()); }
 
 Tensor Context::keep_parameters(const Shape& shape, DType dtype) {
-  Tensor t;
-  t.ctx = this;
-  std::copy(shape.dim, shape.dim + shape.rank, t.dim);
-  t.rank = static_cast<uint8_t>(shape.rank);
-  t.dtype = dtype;
-  t.place = Place::parameters;
+  Tensor t = described(shape, dtype, Place::parameters);
   t.data = parameters_.take(t.bytes());
   std::memset(t.data, 0, static_cast<size_t>(t.bytes()));
   return t;

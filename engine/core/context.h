@@ -107,6 +107,9 @@ class Context {
   i64 memory_bytes() const;
 
  private:
+  // A tensor without memory yet.
+  Tensor described(const Shape& shape, DType dtype, Place place);
+
   Options options_;
   const kernels::Kernel* rows_;
   Arena parameters_, step_, work_;

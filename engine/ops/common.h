@@ -35,6 +35,9 @@ void add_by_shard(Back& back, int i, Part&& part) {
   back.add(i, sums[0]);
 }
 
+// Adds g, summed down to the shape of input i: over the batch shard by shard.
+void add_summed(Back& back, int i, const Tensor& g);
+
 // The rows of local shard s of n.
 Tensor shard_rows(const Back& back, const Tensor& x, int s, int n);
 

@@ -75,19 +75,6 @@ void binary_forward(Emit& e) {
                   c.b[1], c.b[2], c.b[3]});
 }
 
-// Adds g, summed down to the shape of input i: over the batch shard by shard.
-void add_summed(Back& b, int i, const Tensor& g) {
-  if (!b.wants(i)) return;
-  const Shape to = b.in(i).shape();
-  const bool over_batch = g.rank > 0 && (to.rank < g.rank || to.dim[0] != g.dim[0]);
-  if (!over_batch || b.ctx().shard_count == 1) return b.add(i, sum_to(g, to));
-  add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
-    const Tensor part = sum_to(shard_rows(b, g, s, n), to);
-    if (sink) b.ctx().call(K::add_into, sink.dtype, {sink, part, part.size()});
-    return part;
-  });
-}
-
 void add_backward(Back& b) {
   add_summed(b, 0, b.grad());
   add_summed(b, 1, b.grad());
@@ -138,6 +125,18 @@ void less_backward(Back&) {}  // constant almost everywhere
   Tensor name(const Tensor& a, const Tensor& b) { return emit1(k_##name, {a, b}); }
 #include "kernels/elementwise/binary.def"
 #undef BINARY
+
+void add_summed(Back& b, int i, const Tensor& g) {
+  if (!b.wants(i)) return;
+  const Shape to = b.in(i).shape();
+  const bool over_batch = g.rank > 0 && (to.rank < g.rank || to.dim[0] != g.dim[0]);
+  if (!over_batch || b.ctx().shard_count == 1) return b.add(i, sum_to(g, to));
+  add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
+    const Tensor part = sum_to(shard_rows(b, g, s, n), to);
+    if (sink) b.ctx().call(K::add_into, sink.dtype, {sink, part, part.size()});
+    return part;
+  });
+}
 
 Shape broadcast_shape(const Emit& e, const Shape& a, const Shape& b) {
   Shape out;

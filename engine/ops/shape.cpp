@@ -270,7 +270,7 @@ const Op k_expand{
       const Tensor y = e.out(to);
       e.call(K::expand, {y, x, c.d[0], c.d[1], c.d[2], c.d[3], c.a[0], c.a[1], c.a[2], c.a[3]});
     },
-    [](Back& b) { b.add(0, sum_to(b.grad(), b.in(0).shape())); }};
+    [](Back& b) { add_summed(b, 0, b.grad()); }};
 Tensor expand(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const std::vector<double> attrs = attrs_of(shape);

@@ -153,4 +153,14 @@ TEST_CASE("both types see the same noise, eager and replayed steps too") {
   CHECK(drawn({.threads = 2}) == want);
 }
 
+TEST_CASE(
+    "the nearest name is suggested: one slip, also two neighbours swapped; nothing far away") {
+  const std::vector<std::string> names{"vae", "beta_vae", "model.latent", "model.beta"};
+  CHECK(nearest("vea", names) == "vae");
+  CHECK(nearest("model.beat", names) == "model.beta");
+  CHECK(nearest("model.latnet", names) == "model.latent");
+  CHECK(nearest("zebra", names) == "");
+  CHECK(suggestion("vaee", names) == " Did you mean 'vae'?");
+}
+
 }  // namespace lat

@@ -254,7 +254,7 @@ TEST_CASE("another process computes the engine's bits: convolutional VAE") {
 }
 
 TEST_CASE("the helper holds nothing of the engine") {
-  const std::string command = std::string("nm -C ") + LAT_RUN_PROGRAM;
+  const std::string command = "nm -C '" LAT_RUN_PROGRAM "'";
   FILE* pipe = ::popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::string symbols;
