@@ -32,6 +32,12 @@ void* operator new(std::size_t n) { return take(n, kAlign); }
 void* operator new[](std::size_t n) { return take(n, kAlign); }
 void* operator new(std::size_t n, std::align_val_t a) { return take(n, std::size_t(a)); }
 void* operator new[](std::size_t n, std::align_val_t a) { return take(n, std::size_t(a)); }
+// The sanitizers bring their own of these, which would not match the deletes below.
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  count.fetch_add(1, std::memory_order_relaxed);
+  return std::malloc(n == 0 ? 1 : n);
+}
+void* operator new[](std::size_t n, const std::nothrow_t& t) noexcept { return operator new(n, t); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
