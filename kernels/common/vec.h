@@ -174,6 +174,8 @@ LAT_INLINE VecD fma(VecD a, VecD b, VecD c) {
   return bits<VecD>(_mm512_fmadd_pd(bits<__m512d>(a), bits<__m512d>(b), bits<__m512d>(c)));
 #elif defined(__FMA__)
   return bits<VecD>(_mm256_fmadd_pd(bits<__m256d>(a), bits<__m256d>(b), bits<__m256d>(c)));
+#elif defined(__aarch64__)
+  return bits<VecD>(vfmaq_f64(bits<float64x2_t>(c), bits<float64x2_t>(a), bits<float64x2_t>(b)));
 #else
   VecD r{};
   for (i64 l = 0; l < kWidth<VecD>; ++l) r[l] = __builtin_fma(a[l], b[l], c[l]);
