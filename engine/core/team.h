@@ -33,10 +33,14 @@ class Team {
   int size() const { return int(workers_.size()) + 1; }
   // Each member gets `bytes` of its own; grows only. Not while a call runs.
   void reserve_workspace(int64_t bytes);
-  // Runs all parts and returns when they are done. One part runs on the caller, with no hand-over.
+  // Runs the call, cut into at most `parts` parts and no more than a few for each member, and returns when it is done.
+  // One part runs on the caller, with no hand-over.
   void run(Run f, const kernels::Arg* args, int64_t parts);
 
  private:
+  static constexpr int kPartsPerMember =
+      4;  // enough to even out a busy machine, few enough to share packed operands
+
   void work(int member);
   void claim(uint64_t generation, int member);
 

@@ -290,18 +290,18 @@ constexpr i64 kFilterSpace =
 template <class T>
 constexpr i64 kStripe = 8 * kTileCols<T>;  // columns of dy that wait packed
 
-// df is cut into a grid: rows are (r,s,c), columns k. Columns are cut only where rows give too few parts: each cut
-// copies the patches once more.
-constexpr i64 kParts = 12;
+// df is cut into a grid of about `wanted` blocks: rows are (r,s,c), columns k. Columns are cut only where rows give too
+// few parts: each cut copies the patches once more.
 struct FilterGrid {
   i64 rows, cols;
 };
 template <class T>
-FilterGrid filter_grid(i64 m, i64 n, i64 k, i64 R) {
-  const i64 wanted = max_of(1, min_of(64, m * n * k / kGrain));
+FilterGrid filter_grid(const Patches<T>& x, i64 n, i64 wanted) {
+  const i64 m = x.cols();
+  wanted = max_of(1, min_of(wanted, m * n * x.rows() / kGrain));
   i64 rows = max_of(1, min_of(wanted, m / (kStrip - 32)));
-  if (rows > R) rows -= rows % R;  // a part then needs the lines of whole filter rows
-  const i64 cols = max_of(1, min_of(min_of(wanted, kParts) / rows, n / (2 * kTileCols<T>)));
+  if (rows > x.R) rows -= rows % x.R;  // a part then needs the lines of whole filter rows
+  const i64 cols = max_of(1, min_of(wanted / rows, n / (2 * kTileCols<T>)));
   return {rows, cols};
 }
 
@@ -365,8 +365,7 @@ void filter_gradient(Part part, T* df, const Patches<T>& x, const T* dy, i64 K, 
   T* const a = b + (pack ? min_of(k, kChunk) * round_up(min_of(K, kStripe<T>), panel) : 0);
   const i64 strip_most = gathered ? kStrip : x.S * x.C;
   const i64 gathered_ld = row_stride(min_of(m, kStrip));
-  // A caller that computes everything copies every patch once.
-  const FilterGrid cut = part.count == 1 ? FilterGrid{1, 1} : filter_grid<T>(m, K, k, x.R);
+  const FilterGrid cut = filter_grid(x, K, part.count);
   const i64 panels = ceil_div(K, panel);
   for (i64 u = part.begin(cut.rows * cut.cols); u < part.end(cut.rows * cut.cols); ++u) {
     const i64 row = u / cut.cols, col = u % cut.cols;
@@ -409,7 +408,7 @@ template <class T>
 Plan filter_plan(const Patches<T>& x, i64 n) {
   const i64 m = x.cols(), k = x.rows();
   if (m == 0 || n == 0 || k == 0) return {};
-  const FilterGrid cut = filter_grid<T>(m, n, k, x.R);
+  const FilterGrid cut = filter_grid(x, n, 64);
   const i64 depth = min_of(k, kChunk);
   i64 elements = gathers(x) ? depth * row_stride(min_of(m, kStrip)) : chunk_lines(x);
   if (n > kTileCols<T>) elements += depth * round_up(min_of(n, kStripe<T>), kTileCols<T>);

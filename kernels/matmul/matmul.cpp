@@ -66,33 +66,54 @@ template <class T>
 constexpr i64 kMinRows = 4 * kTileRows<T>;  // of a block of c
 constexpr i64 kMinPanels = 2;
 
-// The grid of blocks, over (batch, columns, rows): a function of the product's sizes alone.
+// The grid of blocks, over (batch, columns, rows), and how many of them are worth a hand-over.
 struct Grid {
   i64 batch, rows, cols;
   i64 count() const { return batch * rows * cols; }
 };
 template <class T>
-Grid grid(const Product<T>& x) {
+i64 worthwhile(const Product<T>& x) {
   constexpr i64 grain = 1 << 20;  // multiply-adds
-  const i64 work = x.m * x.n * (x.k + 8);
-  const i64 wanted = max_of(1, min_of(64 / max_of(1, x.batch), work / grain));
   const i64 panels = ceil_div(x.n, tile_cols<T>(min_of(x.m, kTileRows<T>)));
-  const i64 cols = max_of(1, min_of(panels / kMinPanels, wanted));
-  const i64 rows = max_of(1, min_of(wanted / cols, x.m / kMinRows<T>));
-  return {x.batch, rows, cols};
+  const i64 most = max_of(1, panels / kMinPanels) * max_of(1, x.m / kMinRows<T>);
+  return max_of(1, min_of(most, x.m * x.n * (x.k + 8) / grain));
 }
 
-// B is packed where its rows are not contiguous, and where enough tiles of rows read it again.
+// At least `wanted` blocks where the sizes allow it. Of such grids, the one whose blocks share the most: a row of A is
+// copied once for each block of columns, a column of B once for each block of rows.
+template <class T>
+Grid grid(const Product<T>& x, i64 wanted) {
+  const i64 blocks = min_of(ceil_div(wanted, x.batch), worthwhile(x));
+  const i64 panels = ceil_div(x.n, tile_cols<T>(min_of(x.m, kTileRows<T>)));
+  const i64 most_cols = max_of(1, panels / kMinPanels), most_rows = max_of(1, x.m / kMinRows<T>);
+  Grid best{x.batch, most_rows, most_cols};
+  for (i64 cols = 1; cols <= min_of(most_cols, blocks); ++cols) {
+    const i64 rows = ceil_div(blocks, cols);
+    if (rows <= most_rows && rows * x.n + cols * x.m < best.rows * x.n + best.cols * x.m)
+      best.rows = rows, best.cols = cols;
+  }
+  return best;
+}
+
+// Rows whose distance is near a power of two share a few sets of the cache.
+template <class T>
+bool clashes(const Operand<T>& x) {
+  return x.ld * i64(sizeof(T)) % 1024 == 0;
+}
+
+// B is packed where its rows are not contiguous. Else that pays where enough tiles of rows read it again, and its rows
+// clash or a panel has but one line of the cache in each.
 template <class T>
 bool packs_b(const Product<T>& x, i64 rows) {
-  return !x.b.by_k || (rows > 2 * kTileRows<T> && x.k >= 64 && x.n > kTileCols<T>);
+  const bool often = rows > 2 * kTileRows<T> && x.k >= 64 && x.n > kTileCols<T>;
+  return !x.b.by_k || (often && (clashes(x.b) || kTileCols<T> * i64(sizeof(T)) <= 64));
 }
 
 // A tile of A is copied where enough panels of columns read it again: the rows of a transposed A would touch a new page
-// for every k, and rows whose distance is near a power of two would share a few sets of the cache.
+// for every k.
 template <class T>
 bool packs_a(const Product<T>& x, i64 rows, i64 cols) {
-  const bool clash = x.a.ld * i64(sizeof(T)) % 1024 == 0 && x.k >= 256;
+  const bool clash = clashes(x.a) && x.k >= 256;
   return rows > 3 && cols > (x.a.by_k || clash ? 1 : 7) * kTileCols<T>;
 }
 
@@ -105,7 +126,7 @@ constexpr i64 kTileOfA = max_of(kTileRows<T>* kRowStride, kColumnStride<T>* kChu
 template <class T>
 Plan plan(const Product<T>& x) {
   const i64 work = x.batch * x.m * x.n * (x.k + 8);
-  Plan p = share(work, 1 << 18, min_of(64, grid(x).count()));
+  Plan p = share(work, 1 << 18, min_of(64, x.batch * worthwhile(x)));
   const i64 depth = min_of(x.k, kChunk);
   const i64 width = tile_cols<T>(1) + min_of(x.n, kBlockCols);
   p.workspace = packs_a(x, x.m, x.n) ? kTileOfA<T> : 0;
@@ -197,8 +218,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
 template <class T>
 void run(Part part, const Product<T>& x) {
   if (x.batch == 0 || x.m == 0 || x.n == 0 || (x.into && x.k == 0)) return;
-  // A caller that computes everything packs every panel of B once.
-  const Grid cut = part.count == 1 ? Grid{x.batch, 1, 1} : grid(x);
+  const Grid cut = part.count == 1 ? Grid{x.batch, 1, 1} : grid(x, part.count);
   const i64 panel = tile_cols<T>(min_of(x.m, kTileRows<T>));
   const i64 panels = ceil_div(x.n, panel);
   for (i64 u = part.begin(cut.count()); u < part.end(cut.count()); ++u) {
