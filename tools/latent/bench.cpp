@@ -1,10 +1,11 @@
-// latent bench: whole training steps against the clock.
+// latent bench: whole training steps, and single kernels, against the clock.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <new>
 
 #include "engine/train/fields.h"
+#include "tools/latent/bench_kernel.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/json.h"
 #include "tools/latent/terminal.h"
@@ -112,27 +113,58 @@ void overhead(i64 batch, double seconds, bool json) {
 }  // namespace
 
 int bench(const Args& args) {
-  std::string kind, name, threads, batch, time = "3";
+  std::string kind, name, threads, batch, time;
+  KernelBench kernel;
   bool json = false;
-  if (!parse_options("bench", "Times the work that ../peers times.",
-                     {{"KIND", &kind, "step"},
-                      {"NAME", &name, "vae, betavae, cnn or overhead"},
-                      {"--threads", &threads, "1,2 for both (all usable cores)"},
-                      {"--batch", &batch, "examples a step (the workload's own)"},
-                      {"--seconds", &time, "for each line (3)"},
-                      {"--json", &json, "one JSON object a line"}},
-                     args))
+  if (!parse_options(
+          "bench", "Times the work that ../peers times.",
+          {{"KIND", &kind, "step or kernel"},
+           {"NAME", &name, "vae, betavae, cnn or overhead; gemm, conv, exp ... (all kernels)"},
+           {"--threads", &threads, "1,2 for both (all usable cores)"},
+           {"--batch", &batch, "examples a step (the workload's own)"},
+           {"--seconds", &time, "for each line (3 for a step, 0.3 for a kernel)"},
+           {"--json", &json, "one JSON object a line"},
+           {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
+           {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
+           {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
+           {"--markdown", &kernel.markdown, "a table for a page"},
+           {"--csv", &kernel.csv, "a table for a program"},
+           {"--save", &kernel.save, "a file for a later --compare"},
+           {"--compare", &kernel.compare,
+            "a verdict for each line; exit code 5 when one is slower"},
+           {"--svg", &kernel.svg, "a file for a plot of the roofline"}},
+          args))
     return 0;
-  LAT_CHECK(kind != "kernel" && kind != "ladder" && kind != "env", Code::usage, "",
-            "'latent bench ", kind,
-            "' is not part of this version; there is  latent bench step NAME");
-  LAT_CHECK(kind == "step", Code::usage, "",
-            kind.empty() ? "nothing to time is named." : cat("'", kind, "' cannot be timed."),
-            " Expected:  latent bench step NAME");
-  LAT_CHECK(!name.empty(), Code::usage, "",
-            "no step is named. There are vae, betavae, cnn, overhead");
+  LAT_CHECK(kind != "ladder" && kind != "env", Code::usage, "", "'latent bench ", kind,
+            "' is not part of this version; there are  latent bench step NAME  and  latent bench "
+            "kernel [NAME]");
+  LAT_CHECK(kind == "step" || kind == "kernel", Code::usage, "",
+            kind.empty()
+                ? "nothing to time is named."
+                : cat("'", kind, "' cannot be timed.", suggestion(kind, {"step", "kernel"})),
+            " Expected:  latent bench step NAME  or  latent bench kernel [NAME]");
   std::vector<i64> counts = whole_numbers("--threads", threads, 1);
   if (counts.empty()) counts = {usable_cores()};
+  if (kind == "kernel") {
+    LAT_CHECK(batch.empty(), Code::usage, "--batch", "belongs to a step; a kernel has a --shape");
+    kernel.names = name;
+    kernel.threads = counts;
+    kernel.seconds = seconds("--seconds", time).value_or(0.3);
+    kernel.json = json;
+    return bench_kernels(kernel);
+  }
+  for (const auto& [flag, given] :
+       std::initializer_list<std::pair<const char*, bool>>{{"--shape", !kernel.shape.empty()},
+                                                           {"--against", !kernel.against.empty()},
+                                                           {"--isa", !kernel.isa.empty()},
+                                                           {"--markdown", kernel.markdown},
+                                                           {"--csv", kernel.csv},
+                                                           {"--save", !kernel.save.empty()},
+                                                           {"--compare", !kernel.compare.empty()},
+                                                           {"--svg", !kernel.svg.empty()}})
+    LAT_CHECK(!given, Code::usage, flag, "belongs to  latent bench kernel");
+  LAT_CHECK(!name.empty(), Code::usage, "",
+            "no step is named. There are vae, betavae, cnn, overhead");
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
   const double spend = seconds("--seconds", time).value_or(3);
   if (name == "overhead") {
