@@ -13,6 +13,7 @@ enum class Bug : int {
   conv_padding,              // test_ops
   activation_slope,          // test_ops
   gaussian_kl_sign,          // test_ops
+  gru_forgets_reset,         // test_ops
   mul_own_input,             // test_ops
   replay_skips_last,         // test_engine
   clock_stands_still,        // test_engine
