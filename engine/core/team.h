@@ -24,6 +24,8 @@ class FloatGuard {
 class Team {
  public:
   using Run = void (*)(const kernels::Arg*, kernels::Part);
+  // Enough to even out a busy machine, few enough to share packed operands.
+  static constexpr int kPartsPerMember = 4;
 
   explicit Team(int threads);  // the caller is one of them
   ~Team();
@@ -38,9 +40,6 @@ class Team {
   void run(Run f, const kernels::Arg* args, int64_t parts);
 
  private:
-  static constexpr int kPartsPerMember =
-      4;  // enough to even out a busy machine, few enough to share packed operands
-
   void work(int member);
   void claim(uint64_t generation, int member);
 
