@@ -26,6 +26,9 @@ enum class Bug : int {
   stale_leaf,                // test_engine
   recording_never_compared,  // test_engine
   order_ignores_epoch,       // test_engine
+  needed_call_removed,       // test_engine
+  lifetime_too_short,        // test_engine
+  run_of_other_elements,     // test_engine
 };
 
 #ifdef LAT_PLANTED

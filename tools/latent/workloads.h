@@ -14,6 +14,7 @@ class Workload {
   virtual ~Workload() = default;
   void step() { learn_(); }
   const Program& program() const { return learn_.program(); }
+  const Program& recorded() const { return learn_.recorded(); }
   Context& ctx() { return ctx_; }
 
  protected:
