@@ -28,7 +28,7 @@ struct GruGates {
 template <class V>
 LAT_INLINE GruGates<V> gru_gates(const V (&x)[3], const V (&p)[3]) {
   const V r = m::sigmoid(x[0] + p[0]), z = m::sigmoid(x[1] + p[1]);
-  const V n = planted(Bug::gru_forgets_reset) ? m::tanh(x[2] + p[2]) : m::tanh(fma(r, p[2], x[2]));
+  const V n = m::tanh(fma(r, p[2], x[2]));
   return {r, z, n};
 }
 

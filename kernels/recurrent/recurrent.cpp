@@ -69,7 +69,7 @@ void gru_cell_d1(Part part, T* dx, T* dp, T* dh, const T* dy, const T* more, con
       in.store(dx + j + cols, s.z);
       in.store(dp + j + cols, s.z);
       in.store(dx + j + 2 * cols, s.x_n);
-      in.store(dp + j + 2 * cols, s.p_n);
+      in.store(dp + j + 2 * cols, planted(Bug::gru_forgets_reset) ? s.x_n : s.p_n);
       in.store(dh + i, s.h);
     });
   }
