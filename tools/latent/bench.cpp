@@ -116,7 +116,7 @@ int bench(const Args& args) {
   bool json = false;
   if (!parse_options("bench", "Times the work that ../peers times.",
                      {{"KIND", &kind, "step"},
-                      {"NAME", &name, "vae, betavae, cnn or overhead"},
+                      {"NAME", &name, workload_list()},
                       {"--threads", &threads, "1,2 for both (all usable cores)"},
                       {"--batch", &batch, "examples a step (the workload's own)"},
                       {"--seconds", &time, "for each line (3)"},
@@ -129,8 +129,7 @@ int bench(const Args& args) {
   LAT_CHECK(kind == "step", Code::usage, "",
             kind.empty() ? "nothing to time is named." : cat("'", kind, "' cannot be timed."),
             " Expected:  latent bench step NAME");
-  LAT_CHECK(!name.empty(), Code::usage, "",
-            "no step is named. There are vae, betavae, cnn, overhead");
+  LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());
   std::vector<i64> counts = whole_numbers("--threads", threads, 1);
   if (counts.empty()) counts = {usable_cores()};
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
