@@ -2,7 +2,6 @@
 // One element of a recurrent cell, for a scalar or a vector: the specification and the fast kernels
 // share these lines.
 #include "kernels/common/math.h"
-#include "kernels/common/planted.h"
 
 namespace lat::kernels::LAT_ISA {
 

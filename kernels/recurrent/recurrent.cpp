@@ -2,6 +2,7 @@
 #include "kernels/recurrent/recurrent.h"
 
 #include "kernels/common/map.h"
+#include "kernels/common/planted.h"
 #include "kernels/recurrent/cells.h"
 
 namespace lat::kernels::LAT_ISA {

@@ -134,24 +134,23 @@ int bench(const Args& args) {
   std::string kind, name, threads, batch, time;
   KernelBench kernel;
   bool json = false;
-  if (!parse_options(
-          "bench", "Times the work that ../peers times.",
-          {{"KIND", &kind, "step or kernel"},
-           {"NAME", &name, "vae, betavae, cnn or overhead; gemm, conv, exp ... (all kernels)"},
-           {"--threads", &threads, "1,2 for both (all usable cores)"},
-           {"--batch", &batch, "examples a step (the workload's own)"},
-           {"--seconds", &time, "for each line (3 for a step, 0.3 for a kernel)"},
-           {"--json", &json, "one JSON object a line"},
-           {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
-           {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
-           {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
-           {"--markdown", &kernel.markdown, "a table for a page"},
-           {"--csv", &kernel.csv, "a table for a program"},
-           {"--save", &kernel.save, "a file for a later --compare"},
-           {"--compare", &kernel.compare,
-            "a verdict for each line; exit code 5 when one is slower"},
-           {"--svg", &kernel.svg, "a file for a plot of the roofline"}},
-          args))
+  if (!parse_options("bench", "Times training steps and single kernels.",
+                     {{"KIND", &kind, "step or kernel"},
+                      {"NAME", &name, cat(workload_list(), "; gemm, conv, exp ... (all kernels)")},
+                      {"--threads", &threads, "1,2 for both (all usable cores)"},
+                      {"--batch", &batch, "examples a step (the workload's own)"},
+                      {"--seconds", &time, "for each line (3 for a step, 0.3 for a kernel)"},
+                      {"--json", &json, "one JSON object a line"},
+                      {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
+                      {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
+                      {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
+                      {"--markdown", &kernel.markdown, "a table for a page"},
+                      {"--csv", &kernel.csv, "a table for a program"},
+                      {"--save", &kernel.save, "a file for a later --compare"},
+                      {"--compare", &kernel.compare,
+                       "a verdict for each line; exit code 5 when one is slower"},
+                      {"--svg", &kernel.svg, "a file for a plot of the roofline"}},
+                     args))
     return 0;
   LAT_CHECK(kind != "ladder" && kind != "env", Code::usage, "", "'latent bench ", kind,
             "' is not part of this version; there are  latent bench step NAME  and  latent bench "
@@ -181,8 +180,7 @@ int bench(const Args& args) {
                                                            {"--compare", !kernel.compare.empty()},
                                                            {"--svg", !kernel.svg.empty()}})
     LAT_CHECK(!given, Code::usage, flag, "belongs to  latent bench kernel");
-  LAT_CHECK(!name.empty(), Code::usage, "",
-            "no step is named. There are vae, betavae, cnn, overhead");
+  LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
   const double spend = seconds("--seconds", time).value_or(3);
   if (name == "overhead") {
