@@ -17,6 +17,7 @@ enum class Bug : int {  // the test that finds it
   conv_padding,              // ops.cases
   activation_slope,          // ops.cases
   gaussian_kl_sign,          // ops.cases
+  gru_forgets_reset,         // ops.cases
   mul_own_input,             // ops.cases
   replay_skips_last,         // engine.step
   clock_stands_still,        // engine.step
@@ -29,6 +30,9 @@ enum class Bug : int {  // the test that finds it
   stale_leaf,                // engine.params
   recording_never_compared,  // engine.step
   order_ignores_epoch,       // engine.batches
+  needed_call_removed,       // engine.passes
+  lifetime_too_short,        // engine.passes
+  run_of_other_elements,     // engine.passes
 };
 
 #ifdef LAT_PLANTED

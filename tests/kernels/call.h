@@ -83,19 +83,8 @@ class Call {
 
   // The written buffers after the call; parts = 0: as planned. Parts run last to first.
   std::vector<Values> run(Isa isa, int dtype, i64 parts = 0) const {
-    const i32 row = find_kernel(name_.c_str());
-    REQUIRE_MESSAGE(row >= 0, name_);
-    const Kernel& kernel = table(isa)[row];
-    REQUIRE_MESSAGE(std::string(kernel.roles) == roles(), name_);
-    std::vector<std::vector<unsigned char>> memory;
-    std::vector<Arg> args;
-    for (const Parameter& p : parameters_) {
-      memory.push_back(pack(p, dtype));
-      Arg a = p.scalar;
-      if (p.type == '0') a.p = nullptr;
-      if (p.type != '-' && p.type != '0') a.p = memory.back().data() + kGuard * size_of(p, dtype);
-      args.push_back(a);
-    }
+    const Kernel& kernel = kernel_of(isa);
+    auto [memory, args] = laid_out(dtype);
     const Plan plan = kernel.plan[dtype](args.data());
     REQUIRE(plan.parts >= 1);
     REQUIRE(plan.parts <= 64);
@@ -142,6 +131,61 @@ class Call {
   void check_everywhere() const {
     check(kFloat);
     check(kDouble, 1e-12);
+    for (const int dtype : {kFloat, kDouble})
+      for (const Isa isa : fast_isas()) check_elements(isa, dtype);
+  }
+
+  // What share_elements promises of a call, if it is one: a part reads and writes its own elements alone, and a result
+  // may be written over an input.
+  void check_elements(Isa isa, int dtype) const {
+    const Kernel& kernel = kernel_of(isa);
+    const i64 n = kernel.plan[dtype](laid_out(dtype).args.data()).elements;
+    if (n == 0) return;
+    CAPTURE(name_);
+    const auto by_element = [&](const Parameter& p) {
+      return p.type == 'T' && i64(p.values.size()) == n;
+    };
+    Memory whole = laid_out(dtype);
+    kernel.run[dtype](whole.args.data(), {0, 1, nullptr});
+
+    constexpr i64 kParts = 3, kUnit = 64;
+    const i64 units = ceil_div(n, kUnit);
+    for (i64 part = 0; part < kParts; ++part) {
+      const i64 begin = min_of(n, units * part / kParts * kUnit);
+      const i64 end = min_of(n, units * (part + 1) / kParts * kUnit);
+      Memory one = laid_out(dtype);
+      std::vector<Values> before;
+      for (size_t k = 0; k < parameters_.size(); ++k) {
+        const Parameter& p = parameters_[k];
+        const size_t size = size_of(p, dtype);
+        if (by_element(p)) {
+          unsigned char* const from = one.bytes[k].data() + kGuard * size;
+          std::memset(from, 0xff, size_t(begin) * size);
+          std::memset(from + size_t(end) * size, 0xff, size_t(n - end) * size);
+        }
+        before.push_back(unpack(p, dtype, one.bytes[k]));
+      }
+      kernel.run[dtype](one.args.data(), {part, kParts, nullptr});
+      for (size_t k = 0; k < parameters_.size(); ++k) {
+        if (!by_element(parameters_[k])) continue;
+        const Values got = unpack(parameters_[k], dtype, one.bytes[k]);
+        Values want = unpack(parameters_[k], dtype, whole.bytes[k]);
+        for (i64 i = 0; i < n; ++i)
+          if (i < begin || i >= end) want[size_t(i)] = before[k][size_t(i)];
+        check_same(want, got);
+      }
+    }
+
+    for (size_t w = 0; w < parameters_.size(); ++w)
+      for (size_t r = 0; r < parameters_.size(); ++r) {
+        if (parameters_[w].role != 'w' || !by_element(parameters_[w])) continue;
+        if (parameters_[r].role != 'r' || !by_element(parameters_[r])) continue;
+        Memory over = laid_out(dtype);
+        over.args[w] = over.args[r];
+        kernel.run[dtype](over.args.data(), {0, 1, nullptr});
+        check_same(unpack(parameters_[w], dtype, whole.bytes[w]),
+                   unpack(parameters_[r], dtype, over.bytes[r]));
+      }
   }
 
  private:
@@ -169,6 +213,35 @@ class Call {
       return std::all_of(base + size, base + size + kAlign, [](u8 c) { return c == 0x5A; });
     }
   };
+  // Every parameter with its guard bands, and the arguments that point between them.
+  struct Memory {
+    std::vector<std::vector<unsigned char>> bytes;
+    std::vector<Arg> args;
+  };
+  Memory laid_out(int dtype) const {
+    Memory m;
+    for (const Parameter& p : parameters_) {
+      m.bytes.push_back(pack(p, dtype));
+      Arg a = p.scalar;
+      if (p.type == '0') a.p = nullptr;
+      if (p.type != '-' && p.type != '0') a.p = m.bytes.back().data() + kGuard * size_of(p, dtype);
+      m.args.push_back(a);
+    }
+    return m;
+  }
+  const Kernel& kernel_of(Isa isa) const {
+    const i32 row = find_kernel(name_.c_str());
+    REQUIRE_MESSAGE(row >= 0, name_);
+    REQUIRE_MESSAGE(std::string(table(isa)[row].roles) == roles(), name_);
+    return table(isa)[row];
+  }
+  static void check_same(const Values& want, const Values& got) {
+    for (size_t i = 0; i < want.size(); ++i)
+      if (!agree(want[i], got[i], 0)) {
+        CAPTURE(i);
+        REQUIRE(want[i] == got[i]);
+      }
+  }
 
   Call& add(Parameter p) {
     parameters_.push_back(std::move(p));
