@@ -10,13 +10,14 @@
 
 namespace lat::kernels::LAT_ISA {
 
-// Rows x vectors fill the registers: 14 x 2 of 32, 6 x 2 of 16. Doubles are for checking: their tiles are small.
+// Rows x vectors fill the registers: 14 x 2 of 32, 6 x 2 of 16; NEON multiplies by a lane of a register, so that A needs
+// some of the 32. Doubles are for checking: their tiles are small.
 #if LAT_VECTOR_BYTES == 64
 constexpr i64 kFloatRows = 14;
 #elif LAT_VECTOR_BYTES == 32
 constexpr i64 kFloatRows = 6;
 #elif defined(__aarch64__)
-constexpr i64 kFloatRows = 12;
+constexpr i64 kFloatRows = 10;
 #else
 constexpr i64 kFloatRows = 4;
 #endif

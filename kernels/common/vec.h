@@ -118,6 +118,15 @@ LAT_INLINE V load_part(const Elem<V>* p, i64 n) {
     return bits<V>(_mm512_maskz_loadu_epi64(__mmask8((1u << n) - 1u), p));
 #endif
   V v{};
+#if LAT_VECTOR_BYTES == 16
+  // Lane by lane: a copy of a variable length is a call, before which every register is saved.
+  if constexpr (kWidth < V >> 1) {
+#pragma GCC unroll 4
+    for (i64 l = 0; l < kWidth<V>; ++l)
+      if (l < n) v[l] = p[l];
+    return v;
+  }
+#endif
   memcpy(&v, p, size_t(n) * sizeof(Elem<V>));
   return v;
 }
@@ -131,6 +140,13 @@ LAT_INLINE void store_part(Elem<V>* p, V v, i64 n) {
   }
   if constexpr (sizeof(Elem<V>) == 8 && kWidth < V >> 1) {
     _mm512_mask_storeu_epi64(p, __mmask8((1u << n) - 1u), bits<__m512i>(v));
+    return;
+  }
+#elif LAT_VECTOR_BYTES == 16
+  if constexpr (kWidth < V >> 1) {
+#pragma GCC unroll 4
+    for (i64 l = 0; l < kWidth<V>; ++l)
+      if (l < n) p[l] = v[l];
     return;
   }
 #endif

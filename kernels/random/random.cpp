@@ -24,6 +24,8 @@ LAT_INLINE Wide multiply_low(Wide a, Wide b) {
   return bits<Wide>(_mm256_mul_epu32(bits<__m256i>(a), bits<__m256i>(b)));
 #elif defined(__x86_64__)
   return bits<Wide>(_mm_mul_epu32(bits<__m128i>(a), bits<__m128i>(b)));
+#elif defined(__aarch64__)
+  return bits<Wide>(vmull_u32(vmovn_u64(bits<uint64x2_t>(a)), vmovn_u64(bits<uint64x2_t>(b))));
 #else
   return (a & 0xffffffffu) * (b & 0xffffffffu);
 #endif

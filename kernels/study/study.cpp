@@ -20,7 +20,7 @@ const Probes& probes();
 }
 #endif
 
-const Probes& probes(Isa isa) {
+const Probes& probes([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
 #ifndef LAT_ONLY_V3
   if (isa == Isa::v2) return v2::probes();

@@ -62,10 +62,8 @@ void evaluate(const Function& f, Isa isa, Block& y, const Block& x) {
 
 // The spacing of floats at |r|.
 double ulp_at(double r) {
-  if (r == 0) return 0x1p-149;
-  int e;
-  std::frexp(r, &e);
-  return std::ldexp(1.0, std::max(e - 24, -149));
+  const int e = int(std::bit_cast<u64>(r) >> 52 & 0x7ff) - 1023;
+  return std::bit_cast<double>(u64(1023 - 23 + std::max(e, -126)) << 52);
 }
 
 // The error in ulp, or infinity when the kind of number is wrong (NaN, infinite, sign).

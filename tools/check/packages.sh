@@ -5,7 +5,10 @@ need_packages() {
   missing=
   for package in "$@"; do
     status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $package"
+    case $status in
+      installed*) ;;  # once for every architecture
+      *) missing="$missing $package" ;;
+    esac
   done
   [ -n "$missing" ] || return 0
   line="apt-get install -y --no-install-recommends$missing"
