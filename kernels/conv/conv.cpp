@@ -129,9 +129,10 @@ void patches_times_filter(const Patches<T>& x, const Unit& unit, i64 unit0, i64 
               for (i64 t = 0; t < tiles; ++t) {
                 const i64 i = along * t / tiles, rows = along * (t + 1) / tiles - i;
                 T* const c = y + i * ldy;
-                run_tile<T>({a + i * lda, lda, runs, run_count, b_panel, filter ? n : panel, c, ldy,
-                             cols, k0 > 0, last && bias ? bias + j : nullptr, last && act == 1, far},
-                            false, rows);
+                run_tile<T>(
+                    {a + i * lda, lda, runs, run_count, b_panel, filter ? n : panel, c, ldy, cols,
+                     k0 > 0, last && bias ? bias + j : nullptr, last && act == 1, far},
+                    false, rows);
                 if (last && act > 1) activate_tile(c, ldy, rows, cols, act);
               }
             }
