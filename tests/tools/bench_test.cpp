@@ -176,15 +176,18 @@ TEST_CASE("peers: the same numbers as plain loops, or the package that is missin
   CHECK(absent.code == Code::machine);
   CHECK(contains(absent.what(), "apt-get install libno-such7"));
   CHECK(contains(thrown([] { open_peer("openblass"); }).what(), "Did you mean 'openblas'?"));
-  for (const auto& [name, file, package] :
-       {std::tuple{"openblas", "libopenblas.so.0", "libopenblas0-pthread"},
-        std::tuple{"onednn", "libdnnl.so.2", "libdnnl2"}}) {
-    CAPTURE(name);
-    if (!::dlopen(file, RTLD_NOW | RTLD_LOCAL)) {
-      CHECK(contains(thrown([&n = name] { open_peer(n); }).what(), package));
+  struct Library {
+    std::string name;
+    const char *file, *package;
+  };
+  for (const Library& library : {Library{"openblas", "libopenblas.so.0", "libopenblas0-pthread"},
+                                 Library{"onednn", "libdnnl.so.2", "libdnnl2"}}) {
+    CAPTURE(library.name);
+    if (!::dlopen(library.file, RTLD_NOW | RTLD_LOCAL)) {
+      CHECK(contains(thrown([&] { open_peer(library.name); }).what(), library.package));
       continue;
     }
-    const auto peer = open_peer(name);
+    const auto peer = open_peer(library.name);
     peer->set_threads(1);
     for (const Family* f : find_families("gemm")) {
       const std::vector<lat::kernels::i64> sizes{7, 5, 9};
@@ -205,7 +208,7 @@ TEST_CASE("peers: the same numbers as plain loops, or the package that is missin
       lat::kernels::table(lat::kernels::Isa::spec)[static_cast<int>(work.kernel)].run[0](
           problem.args().data(), {});
       const PeerCall call = peer->prepare(*f, shape, problem);
-      CHECK(bool(call.run) == (std::string(name) == "onednn"));
+      CHECK(bool(call.run) == (library.name == "onednn"));
       if (!call.run) continue;
       call.run();
       const float *const ours = problem.floats(0), *const theirs = call.output();

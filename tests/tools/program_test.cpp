@@ -204,7 +204,7 @@ TEST_CASE("train: the same bits for every number of threads, instruction set, an
     for (const char* threads : {"2", "3", "7"})
       CHECK(hash_of(in, words + Words{"--threads", threads}) == hash);
     using lat::kernels::Isa;
-    for (const Isa isa : {Isa::v2, Isa::v3, Isa::v4}) {
+    for (const Isa isa : {Isa::v2, Isa::v3, Isa::v4, Isa::neon}) {
       const std::string name = lat::kernels::isa_name(isa);
       if (lat::kernels::has_isa(isa))
         CHECK_MESSAGE(hash_of(in, words + Words{"--isa", name}) == hash, name);

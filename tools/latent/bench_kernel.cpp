@@ -202,7 +202,7 @@ int BenchRun::finish(const std::string& title) {
   if (!ratios_.empty() && !options_.json) tell("");
   for (const auto& [impl, list] : ratios_) {
     if (std::none_of(peers_.begin(), peers_.end(),
-                     [&](const auto& p) { return p->name() == impl; }))
+                     [&wanted = impl](const auto& p) { return p->name() == wanted; }))
       continue;
     double logs = 0;
     for (const auto& [ratio, where] : list) logs += std::log(ratio);
