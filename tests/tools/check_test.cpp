@@ -65,6 +65,11 @@ TEST_CASE("layers: the rules that are no order") {
   CHECK_FALSE(allowed("kernels/common/types.h", "kernels/conv/conv.h"));
   CHECK(allowed("kernels/table.cpp", "kernels/conv/conv_spec.h"));
   CHECK(allowed("kernels/study/matmul/05_last.cu", "kernels/matmul/matmul.cu"));
+  CHECK(allowed("kernels/study/probes.cpp", "kernels/table.h"));
+  CHECK_FALSE(allowed("kernels/study/probes.cpp", "engine/core/team.h"));
+  CHECK_FALSE(allowed("kernels/conv/conv.cpp", "kernels/study/study.h"));
+  CHECK_FALSE(allowed("engine/core/team.cpp", "kernels/study/study.h"));
+  CHECK(allowed("tools/latent/measure.h", "kernels/study/study.h"));
   CHECK_FALSE(allowed("kernels/conv/conv.cpp", "kernels/table.h"));
 
   CHECK(allowed("engine/core/a.h", "kernels/table.h"));
@@ -196,8 +201,9 @@ TEST_CASE("read_tree: a real folder, without .git, build* and runs") {
   namespace fs = std::filesystem;
   const fs::path root = fs::temp_directory_path() / "latent_check_test";
   fs::remove_all(root);
-  for (const char* const path : {".git/config", ".ci/run", "build/a.cpp", "build_asan/a.cpp",
-                                 "runs/a", "engine/core/a.cpp", "engine/build/b.cpp"}) {
+  for (const char* const path :
+       {".git/config", ".ci/run", "build/a.cpp", "build_asan/a.cpp", "runs/a", "engine/core/a.cpp",
+        "engine/build/b.cpp", "engine/.git"}) {
     fs::create_directories((root / path).parent_path());
     std::ofstream(root / path) << "text of " << path;
   }

@@ -463,6 +463,22 @@ TEST_CASE("folders of images: their own name, and files that do not belong toget
   CHECK(!fs::exists(in / "runs"));
 }
 
+TEST_CASE("train --memory: what a step takes, and nothing trained") {
+  const Folder in;
+  const Outcome o =
+      run(in, {"train", "vae", "--data", "digits", "--memory", "--threads", "2", "--json"});
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(keys(o.out) == "preset batch threads parameters kept recorded work workspace total");
+  const auto bytes = [&](const char* key) { return std::stod(value(o.out, key)); };
+  CHECK(bytes("work") > 0);
+  CHECK(bytes("work") < 0.6 * bytes("recorded"));
+  CHECK(bytes("total") == bytes("parameters") + bytes("kept") + bytes("work") + bytes("workspace"));
+  CHECK(run(in, {"train", "vae", "--data", "digits", "--memory"}).out.find("in all") !=
+        std::string::npos);
+  CHECK(!fs::exists(in / "runs"));
+  check_refused(in, {"train", "vae", "--memory", "--eager"}, 2, {"--eager"});
+}
+
 TEST_CASE("bench: the keys of the peers") {
   const Folder in;
   const Outcome o = run(in, {"bench", "step", "vae", "--batch", "2", "--threads", "1,2",
@@ -474,4 +490,66 @@ TEST_CASE("bench: the keys of the peers") {
   REQUIRE_MESSAGE(small.code == 0, small.err);
   CHECK(keys(small.out).starts_with("workload impl threads ms min max steps calls"));
   CHECK(std::stod(value(small.out, "calls")) > 10);
+}
+
+TEST_CASE("bench kernel: keys, files, verdicts, refusals") {
+  const Folder in;
+  const Words quick{"bench",     "kernel", "gemm",      "--shape", "9,17,31",
+                    "--threads", "1",      "--seconds", "0.01"};
+  const Outcome o = run(in, quick + Words{"--json", "--save", "new.jsonl", "--svg", "roof.svg"});
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 3);
+  const std::string line = o.out.substr(0, o.out.find('\n'));
+  CHECK(keys(line).starts_with("kernel shape impl threads us gflops roofline"));
+  CHECK(
+      contains(line, R"("kernel": "gemm", "shape": [9, 17, 31], "impl": "latent", "threads": 1)"));
+  CHECK(get(in / "new.jsonl").ends_with(o.out));
+  CHECK(get(in / "roof.svg").starts_with("<svg"));
+  const Outcome memory = run(in, {"bench", "kernel", "exp", "--shape", "1000", "--threads", "1,2",
+                                  "--seconds", "0.01", "--json"});
+  REQUIRE_MESSAGE(memory.code == 0, memory.err);
+  CHECK(std::count(memory.out.begin(), memory.out.end(), '\n') == 2);
+  CHECK(keys(memory.out.substr(0, memory.out.find('\n')))
+            .starts_with("kernel shape impl threads us gbps roofline"));
+
+  // An earlier run that no machine meets: a verdict does not depend on this one's mood.
+  const auto before = [](const std::string& us) {
+    return R"({"kernel": "gemm", "shape": [9, 17, 31], "impl": "latent", "threads": 1, "us": )" +
+           us + "}\n" +
+           R"({"kernel": "gemm tn", "shape": [9, 17, 31], "impl": "latent", "threads": 1, "us": 1e9})" +
+           "\n";
+  };
+  put(in / "old.jsonl", before("1e-6"));
+  const Outcome slower = run(in, quick + Words{"--compare", "old.jsonl", "--json"});
+  CHECK(slower.code == 5);
+  CHECK(value(slower.out, "verdict") == "slower");
+  CHECK(contains(slower.err, "1 faster, 0 same, 0 unclear, 1 slower"));
+  CHECK(contains(slower.out, R"("verdict": "new")"));
+  put(in / "old.jsonl", before("1e9"));
+  const Outcome faster = run(in, quick + Words{"--compare", "old.jsonl"});
+  CHECK(faster.code == 0);
+  CHECK(contains(faster.out, "faster"));
+
+  const Outcome markdown = run(in, quick + Words{"--markdown"});
+  CHECK(contains(markdown.out, "| gemm | [9, 17, 31] | latent |"));
+  const Outcome csv = run(in, quick + Words{"--csv"});
+  CHECK(csv.out.starts_with("kernel,shape,impl,us,"));
+  CHECK(contains(csv.out, "gemm nt,\"[9, 17, 31]\",latent,"));
+
+  check_refused(in, {"bench", "kernel", "gem"}, 2, {"Did you mean 'gemm'?"});
+  check_refused(in, {"bench", "kernal"}, 2, {"Did you mean 'kernel'?"});
+  check_refused(in, {"bench", "kernel", "--shape", "1,2,3"}, 2, {"--shape"});
+  check_refused(in, {"bench", "kernel", "gemm", "--shape", "4294967296,1,1"}, 2,
+                {"M = 4294967296"});
+  check_refused(in, {"bench", "kernel", "gemm", "--shape", "2147483647,2147483647,1"}, 2, {"2^63"});
+  check_refused(in, {"bench", "kernel", "copy", "--shape", "99999999999999999999"}, 2, {"--shape"});
+  check_refused(in, {"bench", "kernel", "gemm", "--shape", "2147483647,1048576,1"}, 4, {"memory"});
+  check_refused(in, quick + Words{"--json", "--csv"}, 2, {"--json"});
+  check_refused(in, quick + Words{"--batch", "3"}, 2, {"--batch"});
+  check_refused(in, quick + Words{"--isa", "v9"}, 2, {"v9"});
+  check_refused(in, quick + Words{"--compare", "absent.jsonl"}, 3, {"absent.jsonl"});
+  put(in / "old.jsonl", "{\"kernel\": ");
+  check_refused(in, quick + Words{"--compare", "old.jsonl"}, 3, {"old.jsonl", "byte"});
+  check_refused(in, quick + Words{"--against", "openblass"}, 2, {"Did you mean 'openblas'?"});
+  check_refused(in, {"bench", "step", "vae", "--against", "openblas"}, 2, {"--against"});
 }

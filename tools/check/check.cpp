@@ -192,7 +192,7 @@ std::vector<Source> read_tree(const std::string& root) {
       }
       continue;
     }
-    if (!it->is_regular_file()) continue;
+    if (!it->is_regular_file() || name == ".git") continue;  // a worktree's .git is a file
     std::ifstream file(it->path(), std::ios::binary);
     if (!file) throw std::runtime_error("cannot read " + it->path().string());
     std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -261,6 +261,8 @@ std::string layer_rule(std::string_view from, std::string_view to) {
   if (b == "tests") return "only tests include tests";
   if (b == "engine/runtime") return a == "tools" ? "" : "only tools and tests include the runtime";
   if (a == "engine/runtime") return kernels_b ? "" : "engine/runtime includes kernels only";
+  if (b == "kernels/study") return a == "tools" ? "" : "only tools and tests include the study";
+  if (a == "kernels/study") return kernels_b ? "" : "kernels/study includes kernels only";
   if (a == "engine/lat.h" && kernels_b) return "engine/lat.h includes engine only";
   if (kernels_b && (a == "models" || a == "rl")) return "models and rl never include kernels";
   if (kernels_b && a == "engine/core" && b != "kernels" && b != "kernels/common") {

@@ -21,7 +21,7 @@ void flatten(const ordered_json& value, const std::string& path,
       flatten(member, path.empty() ? key : path + "/" + key, out);
   } else if (value.is_string()) {
     out[path] = value.get<std::string>();
-  } else if (!value.is_array() && !value.is_null()) {
+  } else if (!value.is_null()) {
     out[path] = value.dump();
   }
 }
@@ -33,11 +33,25 @@ Json::Json(double number) : text_(encoded(number)) {}
 Json::Json(const std::vector<double>& numbers) : text_(encoded(numbers)) {}
 Json::Json(const std::vector<std::string>& texts) : text_(encoded(texts)) {}
 
+Json Json::parsed(const std::string& text) {
+  LAT_CHECK(ordered_json::accept(text), Code::input, "", "'", text, "' is no JSON");
+  Json out;
+  out.text_ = text;
+  return out;
+}
+
 Json Json::object(const std::vector<Member>& members) {
   Json out;
   for (const auto& [key, value] : members)
     out.text_ += (out.text_.empty() ? "{" : ", ") + encoded(key) + ": " + value.text_;
   out.text_ += out.text_.empty() ? "{}" : "}";
+  return out;
+}
+
+Json Json::array(const std::vector<Json>& values) {
+  Json out;
+  for (const Json& v : values) out.text_ += (out.text_.empty() ? "[" : ", ") + v.text_;
+  out.text_ += out.text_.empty() ? "[]" : "]";
   return out;
 }
 

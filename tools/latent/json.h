@@ -21,9 +21,14 @@ class Json {
   Json(const std::vector<double>& numbers);
   Json(const std::vector<std::string>& texts);
 
+  // The value that `text` writes; Code::input where it is none.
+  static Json parsed(const std::string& text);
+
   using Member = std::pair<std::string, Json>;
   // Members in the order given.
   static Json object(const std::vector<Member>& members);
+
+  static Json array(const std::vector<Json>& values);
 
   const std::string& line() const { return text_; }  // without a line end
   std::string pretty() const;                        // indented, with a line end
@@ -33,8 +38,8 @@ class Json {
   std::string text_;
 };
 
-// Every number, text or yes/no of a JSON file by its path: {"data": {"size": 32}} gives "data/size" -> "32". Members of
-// arrays are left out. Code::input names the byte where the text is not JSON.
+// Every number, text or yes/no of a JSON file by its path: {"data": {"size": 32}} gives "data/size" -> "32". An array is
+// its own text, "[1,2]". Code::input names the byte where the text is not JSON.
 std::map<std::string, std::string> flat_json(const std::string& path, const std::string& text);
 
 }  // namespace lat::tools

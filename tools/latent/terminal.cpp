@@ -104,6 +104,11 @@ void LiveLine::show(const std::string& text) {
   width_ = width;
 }
 
+void LiveLine::clear() {
+  if (width_ > 0) std::fputs(("\r" + std::string(width_, ' ') + "\r").c_str(), stderr);
+  width_ = 0;
+}
+
 void LiveLine::end() {
   if (width_ > 0) std::fputs("\n", stderr);
   width_ = 0;

@@ -35,7 +35,8 @@ class LiveLine {
  public:
   ~LiveLine() { end(); }
   void show(const std::string& text);
-  void end();  // leaves the cursor on a fresh line
+  void clear();  // as if nothing had been shown
+  void end();    // leaves the cursor on a fresh line
 
  private:
   size_t width_ = 0;

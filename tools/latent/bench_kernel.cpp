@@ -1,0 +1,300 @@
+#include "tools/latent/bench_kernel.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/data/file.h"
+#include "tools/latent/args.h"
+#include "tools/latent/run_folder.h"
+#include "tools/latent/settings.h"
+
+namespace lat::tools {
+
+namespace {
+
+Table::Form form_of(const KernelBench& o) {
+  return o.markdown ? Table::markdown : o.csv ? Table::csv : Table::people;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t at = 0; !text.empty() && at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    out.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+std::string per_cent(double x) { return fixed(x, 1); }
+
+std::string capacity(const Level& l) {
+  return std::isfinite(l.bytes) ? cat(static_cast<i64>(l.bytes / 1024), " KiB") : "";
+}
+
+}  // namespace
+
+BenchRun::BenchRun(const KernelBench& options)
+    : options_(options), isa_(resolve({.threads = "1", .isa = options.isa}).isa) {
+  LAT_CHECK(options.json + options.markdown + options.csv <= 1, Code::usage, "",
+            "expected one of --json, --markdown, --csv");
+  for (const std::string& name : words_of(options.against)) peers_.push_back(open_peer(name));
+  if (!options.compare.empty())
+    for (const Result& r : read_results(options.compare)) before_[r.key()] = r.time;
+}
+
+BenchRun::~BenchRun() { live_.clear(); }
+
+void BenchRun::widths(size_t kernel, size_t shape, size_t impl) {
+  kernel_width_ = std::max(kernel_width_, kernel);
+  shape_width_ = std::max(shape_width_, shape);
+  impl_width_ = std::max(impl_width_, impl);
+  for (const auto& p : peers_) impl_width_ = std::max(impl_width_, p->name().size());
+}
+
+void BenchRun::begin(int threads) {
+  clock_.reset();
+  bound_.reset();
+  threads_ = threads;
+  // The peers start their threads here: started later they would inherit the core to which this thread is bound.
+  for (const auto& peer : peers_) {
+    peer->set_threads(threads);
+    const Family& gemm = families().front();
+    const WorkShape shape{"", {256, 256, 256}};
+    Problem problem(gemm.describe(shape));
+    if (const PeerCall call = peer->prepare(gemm, shape, problem); call.run) call.run();
+  }
+  bound_ = std::make_unique<BoundTeam>(threads);
+  if (is_terminal()) live_.show("measuring what the machine can do");
+  clock_ = std::make_unique<Clock>(bound_->team(), isa_);
+  peaks_ =
+      measure_peaks(bound_->team(), *clock_, isa_, std::clamp(options_.seconds / 10, 1e-3, 0.03));
+  live_.clear();
+  print_facts();
+  std::vector<Table::Column> columns{{"kernel", kernel_width_, true},
+                                     {"shape", shape_width_, true},
+                                     {"impl", impl_width_, true},
+                                     {"us", 8},
+                                     {"min", 8},
+                                     {"max", 8},
+                                     {"rate", 7},
+                                     {"unit", 7, true},
+                                     {"roof %", 6},
+                                     {"ratio", 5}};
+  if (!options_.compare.empty()) {
+    columns.push_back({"was us", 8});
+    columns.push_back({"verdict", 7, true});
+  }
+  table_ = std::make_unique<Table>(form_of(options_), columns);
+  if (!options_.json && (results_.empty() || !options_.csv)) print(table_->head());
+}
+
+void BenchRun::print_facts() {
+  std::string text = cat("CPU ", cpu_name(), ", ", kernels::isa_name(isa_), ", ", threads_,
+                         threads_ == 1 ? " thread" : " threads, each",
+                         bound_->bound() ? " bound to its own core" : " not bound", "; peak ",
+                         fixed(peaks_.gflops, 1), " GFLOP/s\n");
+  for (const auto& p : peers_) text += cat(p->name(), ": ", p->about(), "\n");
+  const bool markdown = options_.markdown;
+  if (markdown) text += "\n";
+  const Table levels(
+      markdown ? Table::markdown : Table::people,
+      {{"GB/s", 6, true}, {"holds", 10}, {"read", 7}, {"write", 7}, {"copy", 7}, {"triad", 7}});
+  text += levels.head();
+  for (const Level& l : peaks_.levels)
+    text += levels.row({l.name, capacity(l), fixed(l.read, 1), fixed(l.write, 1), fixed(l.copy, 1),
+                        fixed(l.triad, 1)});
+  text += cat(markdown ? "\n" : "",
+              "us: median of chunks of calls on warm operands, in turns; chunks during which a "
+              "probe or the "
+              "scheduler shows another process are taken again\n",
+              peers_.empty() ? "" : "ratio: the peer's time over ours\n", "\n");
+  if (options_.json || options_.csv)
+    say_line(text);
+  else
+    print(text);
+}
+
+void BenchRun::measure(const std::string& kernel, const WorkShape& shape, const Work& work,
+                       const std::vector<Candidate>& candidates) {
+  std::vector<std::function<void()>> runs;
+  for (const Candidate& c : candidates) runs.push_back(c.run);
+  if (is_terminal()) live_.show(cat(kernel, " ", shape.json()));
+  const std::vector<Timing> times = clock_->interleave(runs, options_.seconds);
+  live_.clear();
+
+  const double bytes = work.read() + work.written();
+  const double bandwidth = peaks_.bandwidth(work.read(), work.written());
+  size_t ours = candidates.size() - 1;
+  for (size_t i = 0; i < candidates.size(); ++i)
+    if (candidates[i].impl == "latent") ours = i;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    Result r{kernel, shape.json(), candidates[i].impl, threads_, times[i]};
+    r.flops = work.flops > 0;
+    r.rate = (r.flops ? work.flops : bytes) / r.time.us / 1e3;
+    r.intensity = work.flops / bytes;
+    const double roof = r.flops ? std::min(peaks_.gflops, r.intensity * bandwidth) : bandwidth;
+    r.roofline = 100 * r.rate / roof;
+    const double ratio = r.time.us / times[ours].us;
+    const bool steady = times[i].steady && times[ours].steady;
+    if (i != ours && steady) ratios_[r.impl].push_back({ratio, cat(kernel, " ", r.shape)});
+    if (i != ours && !steady) ++unsteady_;
+    std::vector<std::string> cells{kernel,
+                                   r.shape,
+                                   r.impl,
+                                   digits(r.time.us),
+                                   digits(r.time.min),
+                                   digits(r.time.max),
+                                   digits(r.rate),
+                                   r.flops ? "GFLOP/s" : "GB/s",
+                                   per_cent(r.roofline),
+                                   i == ours ? "" : cat(steady ? "" : "~", fixed(ratio, 2))};
+    std::vector<Json::Member> members = r.members();
+    if (!options_.compare.empty()) {
+      const auto found = before_.find(r.key());
+      seen_.insert(r.key());
+      cells.push_back(found == before_.end() ? "" : digits(found->second.us));
+      cells.push_back("new");
+      if (found != before_.end()) {
+        const Verdict v = compare(found->second, r.time);
+        // A peer that became slower is no fault of ours.
+        if (r.impl == "latent") ++verdicts_[v];
+        cells.back() = verdict_name(v);
+        members.push_back({"was", found->second.us});
+      }
+      members.push_back({"verdict", cells.back()});
+    }
+    print(options_.json ? Json::object(members).line() + "\n" : table_->row(cells));
+    results_.push_back(std::move(r));
+  }
+  flush_print();
+}
+
+void BenchRun::refuse(const std::string& kernel, const WorkShape& shape, const std::string& impl,
+                      const std::string& why) {
+  live_.clear();
+  ++refused_;
+  say("wrong: ", kernel, " ", shape.json(), " by ", impl, " ", why, "; no speed is given for it");
+}
+
+Json BenchRun::machine() const {
+  std::vector<Json> levels;
+  for (const Level& l : peaks_.levels)
+    levels.push_back(Json::object({{"name", l.name},
+                                   {"read", l.read},
+                                   {"write", l.write},
+                                   {"copy", l.copy},
+                                   {"triad", l.triad}}));
+  return Json::object({{"machine", Json::object({{"cpu", cpu_name()},
+                                                 {"isa", kernels::isa_name(isa_)},
+                                                 {"threads", threads_},
+                                                 {"gflops", peaks_.gflops},
+                                                 {"levels", Json::array(levels)}})}});
+}
+
+int BenchRun::finish(const std::string& title) {
+  const auto tell = [&](const std::string& text) {
+    if (options_.json || options_.csv)
+      say_line(text);
+    else
+      print(text + "\n");
+  };
+  if (!ratios_.empty() && !options_.json) tell("");
+  for (const auto& [impl, list] : ratios_) {
+    if (std::none_of(peers_.begin(), peers_.end(),
+                     [&](const auto& p) { return p->name() == impl; }))
+      continue;
+    double logs = 0;
+    for (const auto& [ratio, where] : list) logs += std::log(ratio);
+    const auto worst = *std::min_element(list.begin(), list.end());
+    tell(cat("against ", impl, ": geometric mean of the ratios ",
+             fixed(std::exp(logs / static_cast<double>(list.size())), 2), ", worst ",
+             fixed(worst.first, 2), " at ", worst.second));
+  }
+  if (unsteady_ > 0)
+    tell(cat("~: ", unsteady_,
+             " ratios stand in no mean: the machine was busy with something else"));
+  if (!options_.compare.empty()) {
+    size_t absent = 0;
+    for (const auto& [key, time] : before_) absent += !seen_.contains(key);
+    tell(cat("compared with ", options_.compare, ": ", verdicts_[Verdict::faster], " faster, ",
+             verdicts_[Verdict::same], " same, ", verdicts_[Verdict::unclear], " unclear, ",
+             verdicts_[Verdict::slower], " slower; ", absent, " of its lines were not timed now"));
+  }
+  if (!options_.save.empty()) {
+    std::string lines = machine().line() + "\n";
+    for (const Result& r : results_) lines += Json::object(r.members()).line() + "\n";
+    write_file_atomic(options_.save, lines);
+  }
+  if (!options_.svg.empty()) write_file_atomic(options_.svg, plot(title, peaks_, results_));
+  if (refused_ > 0) return static_cast<int>(Code::failed);
+  return verdicts_[Verdict::slower] > 0 ? static_cast<int>(Code::expectation) : 0;
+}
+
+bool nearly_equal(const float* a, const float* b, i64 n) {
+  double most = 0, apart = 0;
+  for (i64 i = 0; i < n; ++i) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return false;
+    most = std::max(most, std::fabs(static_cast<double>(a[i])));
+    apart = std::max(apart, std::fabs(static_cast<double>(a[i]) - b[i]));
+  }
+  return apart <= 1e-4 * most;
+}
+
+std::vector<Candidate> checked_peers(BenchRun& run, const Family& family, const WorkShape& shape,
+                                     const Work& work, Problem& problem) {
+  std::vector<Candidate> out;
+  for (const auto& peer : run.peers()) {
+    const PeerCall call = peer->prepare(family, shape, problem);
+    if (!call.run) continue;
+    call.run();
+    if (nearly_equal(problem.floats(0), call.output(), work.operands[0].count))
+      out.push_back({peer->name(), call.run});
+    else
+      run.refuse(family.name, shape, peer->name(), "gives other numbers than latent");
+  }
+  return out;
+}
+
+int bench_kernels(const KernelBench& options) {
+  const std::vector<const Family*> chosen = find_families(options.names);
+  LAT_CHECK(options.shape.empty() || !options.names.empty(), Code::usage, "--shape",
+            "belongs to one kernel. Expected:  latent bench kernel gemm --shape 128,400,784");
+  const auto shapes_of = [&](const Family& f) {
+    if (options.shape.empty()) return f.shapes;
+    return std::vector<WorkShape>{{"", whole_numbers("--shape", options.shape, 0)}};
+  };
+  BenchRun run(options);
+  for (const Family* f : chosen)
+    for (const WorkShape& shape : shapes_of(*f)) {
+      const Work work = f->describe(shape);
+      require_memory(work);
+      run.widths(f->name.size(), shape.json().size(), 6);
+    }
+  for (const i64 threads : options.threads) {
+    run.begin(static_cast<int>(std::min<i64>(threads, 1 << 20)));
+    for (const Family* f : chosen)
+      for (const WorkShape& shape : shapes_of(*f)) {
+        const Work work = f->describe(shape);
+        const kernels::Kernel& kernel = kernels::table(run.isa())[static_cast<size_t>(work.kernel)];
+        if (!matches_specification(kernel, f->describe(f->small(shape)))) {
+          run.refuse(f->name, shape, "latent", "differs from its specification");
+          continue;
+        }
+        const FloatGuard guard;
+        Problem problem(work);
+        const kernels::Arg* const args = problem.args().data();
+        const kernels::Plan plan = kernel.plan[0](args);
+        run.team().reserve_workspace(plan.workspace);
+        std::vector<Candidate> candidates{
+            {"latent", [&] { run.team().run(kernel.run[0], args, plan.parts); }}};
+        candidates[0].run();
+        for (Candidate& peer : checked_peers(run, *f, shape, work, problem))
+          candidates.push_back(std::move(peer));
+        run.measure(f->name, shape, work, candidates);
+      }
+  }
+  return run.finish("latent bench kernel");
+}
+
+}  // namespace lat::tools

@@ -1,0 +1,36 @@
+#pragma once
+// Other people's libraries on the same work, opened at run time: a yardstick is never a need of the build.
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/latent/work.h"
+
+namespace lat::tools {
+
+// The peer's version of a call: the same operands, an output of its own. Each function keeps alive what it needs.
+struct PeerCall {
+  std::function<void()> run;
+  // The output in our layout, after run().
+  std::function<const float*()> output;
+};
+
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  virtual std::string name() const = 0;   // as in ../peers: OpenBLAS, oneDNN
+  virtual std::string about() const = 0;  // version, and what it makes of this CPU
+  virtual void set_threads(int threads) = 0;
+  // Nothing where the library has no such kernel.
+  virtual PeerCall prepare(const Family& family, const WorkShape& shape, Problem& problem) = 0;
+};
+
+// "openblas" or "onednn". Code::usage for any other, Code::machine with the Debian package where it is not installed.
+std::unique_ptr<Peer> open_peer(const std::string& name);
+std::vector<std::string> peer_names();
+
+// A shared library. Code::machine names the package that brings it.
+void* open_library(const std::string& file, const std::string& package);
+
+}  // namespace lat::tools

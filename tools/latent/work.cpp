@@ -1,0 +1,413 @@
+#include "tools/latent/work.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/core/error.h"
+#include "engine/data/file.h"
+#include "tools/latent/json.h"
+
+namespace lat::tools {
+
+namespace {
+
+using kernels::Arg;
+using kernels::K;
+using Kind = WorkOperand::Kind;
+using Sizes = std::vector<i64>;
+
+// The number of elements of an array; Code::usage where it cannot be counted.
+i64 product(std::initializer_list<i64> sizes) {
+  i64 n = 4;  // bytes
+  for (const i64 s : sizes)
+    LAT_CHECK(!__builtin_mul_overflow(n, s, &n), Code::usage, "--shape",
+              "has an array of more than 2^63 bytes. Expected smaller sizes");
+  return n / 4;
+}
+
+WorkOperand in(i64 n, double low = -1, double high = 1) { return {Kind::input, n, low, high}; }
+WorkOperand out(i64 n) { return {Kind::output, n}; }
+WorkOperand both(i64 n, double low = -1, double high = 1) { return {Kind::both, n, low, high}; }
+WorkOperand whole(i64 n) { return {Kind::integer, n}; }
+WorkOperand real(double x) { return {Kind::real, 0, x}; }
+WorkOperand none() { return {Kind::input, 0}; }
+
+double multiply_adds(std::initializer_list<i64> sizes) {
+  double n = 2;
+  for (const i64 s : sizes) n *= static_cast<double>(s);
+  return n;
+}
+
+// flags as in kernels/matmul/matmul.h.
+template <i64 flags>
+Work gemm(const Sizes& s) {
+  const i64 m = s[0], n = s[1], k = s[2];
+  return {K::matmul,
+          {out(product({m, n})), in(product({m, k})), in(product({k, n})), whole(1), whole(m),
+           whole(n), whole(k), whole(flags)},
+          multiply_adds({m, n, k})};
+}
+
+Work linear_relu(const Sizes& s) {
+  const i64 m = s[0], n = s[1], k = s[2];
+  return {K::linear_act,
+          {out(product({m, n})), in(product({m, k})), in(product({k, n})), in(n), whole(1),
+           whole(m), whole(n), whole(k), whole(8), whole(1)},
+          multiply_adds({m, n, k})};
+}
+
+// Sizes: images, height, width, channels, filters, taps, stride, padding.
+struct ConvSizes {
+  i64 b, h, w, c, k, r, stride, pad, p, q;
+  explicit ConvSizes(const Sizes& s)
+      : b(s[0]), h(s[1]), w(s[2]), c(s[3]), k(s[4]), r(s[5]), stride(s[6]), pad(s[7]) {
+    LAT_CHECK(h + 2 * pad >= r && w + 2 * pad >= r, Code::usage, "--shape", r, " x ", r,
+              " taps do not fit into ", h, " x ", w, " pixels with ", pad,
+              " of padding. Expected fewer taps or more padding");
+    p = (h + 2 * pad - r) / stride + 1;
+    q = (w + 2 * pad - r) / stride + 1;
+  }
+  i64 x() const { return product({b, h, w, c}); }
+  i64 y() const { return product({b, p, q, k}); }
+  i64 f() const { return product({r, r, c, k}); }
+  double flops() const { return multiply_adds({b, p, q, k, r, r, c}); }
+  void add(std::vector<WorkOperand>& to) const {
+    for (const i64 n : {b, h, w, c, k, r, r, p, q, stride, pad}) to.push_back(whole(n));
+  }
+};
+
+Work conv_forward(const Sizes& s) {
+  const ConvSizes z(s);
+  Work work{K::conv2d, {out(z.y()), in(z.x()), in(z.f()), none()}, z.flops()};
+  z.add(work.operands);
+  work.operands.push_back(whole(0));
+  return work;
+}
+
+Work conv_data(const Sizes& s) {
+  const ConvSizes z(s);
+  Work work{K::conv2d_data, {out(z.x()), in(z.y()), in(z.f()), none()}, z.flops()};
+  z.add(work.operands);
+  work.operands.push_back(whole(0));
+  return work;
+}
+
+Work conv_filter(const Sizes& s) {
+  const ConvSizes z(s);
+  Work work{K::conv2d_filter, {out(z.f()), in(z.x()), in(z.y())}, z.flops()};
+  z.add(work.operands);
+  return work;
+}
+
+Work copy(const Sizes& s) { return {K::copy, {out(product({s[0]})), in(s[0]), whole(s[0])}}; }
+
+template <K kernel>
+Work unary(const Sizes& s) {
+  const double low = kernel == K::log ? 0.2 : -3;
+  return {kernel, {out(product({s[0]})), in(s[0], low, 3), whole(s[0]), real(0), real(0)}};
+}
+
+Work randn(const Sizes& s) {
+  return {K::normal,
+          {out(product({s[0]})),
+           {Kind::ticks, 2},
+           whole(s[0]),
+           whole(s[0]),
+           whole(1),
+           whole(i64{1} << 32)}};
+}
+
+Work sum(const Sizes& s) {
+  return {K::row_sum, {out(1), in(product({s[0]})), whole(1), whole(s[0]), real(1)}};
+}
+
+Work row_sum(const Sizes& s) {
+  return {K::row_sum, {out(s[0]), in(product({s[0], s[1]})), whole(s[0]), whole(s[1]), real(1)}};
+}
+
+Work col_sum(const Sizes& s) {
+  return {K::col_sum, {out(s[1]), in(product({s[0], s[1]})), whole(1), whole(s[0]), whole(s[1])}};
+}
+
+Work log_softmax(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::log_softmax, {out(n), in(n, -3, 3), whole(s[0]), whole(s[1])}};
+}
+
+Work gaussian_kl(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::gaussian_kl, {out(s[0]), in(n), in(n), whole(s[0]), whole(s[1])}};
+}
+
+Work bernoulli(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::bernoulli_log_prob, {out(s[0]), in(n, -5, 5), in(n, 0, 1), whole(s[0]), whole(s[1])}};
+}
+
+Work reparameterise(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::reparameterise,
+          {out(n),
+           out(n),
+           in(n),
+           in(n),
+           {Kind::ticks, 2},
+           whole(n),
+           whole(s[1]),
+           whole(1),
+           whole(i64{1} << 32)}};
+}
+
+// The moments decay so slowly that they stay what they are over a run: no call meets other numbers than the first.
+Work adam(const Sizes& s) {
+  constexpr double kBeta = 1 - 1e-6;
+  const i64 n = product({s[0]});
+  return {K::adam,
+          {both(n),
+           both(n),
+           both(n),
+           both(n, 0.1, 1),
+           in(1, 1e-9, 1e-9),
+           {Kind::state, 3},
+           {Kind::flag, 1},
+           whole(n),
+           real(1),
+           real(kBeta),
+           real(kBeta),
+           real(1e-8),
+           real(0)}};
+}
+
+const Sizes kManyRows{64, 4096};
+
+std::vector<Family> make_families() {
+  const std::vector<std::string> mnk{"M", "N", "K"}, rows{"rows", "columns"}, n{"elements"};
+  const std::vector<std::string> layer{"B", "H", "W", "C", "K", "R", "stride", "pad"};
+  const std::vector<WorkShape> products{
+      {"", {128, 400, 784}}, {"", {128, 20, 400}}, {"", {128, 784, 400}}, {"", {784, 400, 128}},
+      {"", {256, 256, 256}}, {"", {256, 256, 23}}, {"", {50, 600, 200}},  {"", {1, 400, 784}},
+      {"", {1, 256, 256}},   {"", {32, 64, 64}},   {"", {512, 512, 512}}, {"", {1024, 1024, 1024}},
+      {"", {100, 64, 64}},   {"", {4096, 32, 288}}};
+  const std::vector<WorkShape> layers{
+      {"burgess2", {64, 32, 32, 32, 32, 4, 2, 1}}, {"burgess1", {64, 64, 64, 1, 32, 4, 2, 1}},
+      {"burgess4", {64, 8, 8, 32, 32, 4, 2, 1}},   {"res3x3", {16, 32, 32, 64, 64, 3, 1, 1}},
+      {"wide3x3", {8, 16, 16, 256, 256, 3, 1, 1}}, {"lstm5x5", {4, 16, 16, 192, 256, 5, 1, 2}},
+      {"first3x3", {64, 32, 32, 3, 64, 3, 1, 1}},  {"one1x1", {16, 32, 32, 64, 256, 1, 1, 0}}};
+  const std::vector<WorkShape> large{{"", {i64{1} << 22}}}, table{{"", {4096, 1000}}};
+  const std::vector<WorkShape> latents{{"", {128, 20}}, {"", {4096, 64}}};
+  const std::vector<WorkShape> pixels{{"", {128, 784}}, {"", kManyRows}};
+  const Sizes some{37, 83, 1100}, few{2, 12, 12, 40, 40, 5, 8, 3}, long_row{10007},
+      rows_most{9, 5000}, tall{1100, 77};
+  // A VAE's gradients: of its inputs (nt) and of its weights (tn).
+  const std::vector<WorkShape> nt{
+      {"", {128, 784, 400}}, {"", {128, 400, 784}}, {"", {128, 20, 400}}, {"", {256, 256, 256}}};
+  const std::vector<WorkShape> tn{
+      {"", {784, 400, 128}}, {"", {400, 784, 128}}, {"", {400, 20, 128}}, {"", {256, 256, 256}}};
+  return {
+      {"gemm", mnk, products, some, gemm<0>},
+      {"gemm nt", mnk, nt, some, gemm<2>},
+      {"gemm tn", mnk, tn, some, gemm<1>},
+      {"linear relu", mnk, {{"", {128, 400, 784}}}, some, linear_relu},
+      {"conv forward", layer, layers, few, conv_forward},
+      {"conv data", layer, layers, few, conv_data},
+      {"conv filter", layer, layers, few, conv_filter},
+      {"copy", n, large, long_row, copy},
+      {"exp", n, large, long_row, unary<K::exp>},
+      {"log", n, large, long_row, unary<K::log>},
+      {"tanh", n, large, long_row, unary<K::tanh>},
+      {"sigmoid", n, large, long_row, unary<K::sigmoid>},
+      {"softplus", n, large, long_row, unary<K::softplus>},
+      {"randn", n, large, long_row, randn},
+      {"sum", n, large, long_row, sum},
+      {"row_sum", rows, table, rows_most, row_sum},
+      {"col_sum", rows, table, tall, col_sum},
+      {"log_softmax", rows, table, rows_most, log_softmax},
+      {"gaussian_kl", rows, latents, rows_most, gaussian_kl},
+      {"bernoulli_log_prob", rows, pixels, rows_most, bernoulli},
+      {"reparameterise", rows, latents, rows_most, reparameterise},
+      {"adam", n, {{"", {652824}}}, long_row, adam},
+  };
+}
+
+// 4-byte floats of an operand; 0 for what is no array of them.
+i64 floats_of(const WorkOperand& o) {
+  return o.kind == Kind::input || o.kind == Kind::output || o.kind == Kind::both ? o.count : 0;
+}
+
+// Space for an operand that is an array of anything, in floats.
+i64 space_of(const WorkOperand& o) {
+  const bool wide = o.kind == Kind::ticks || o.kind == Kind::state;
+  return wide ? 2 * o.count : o.kind == Kind::flag ? o.count : floats_of(o);
+}
+
+bool is_written(const WorkOperand& o) { return o.kind == Kind::output || o.kind == Kind::both; }
+
+// The same numbers in every run, on a grid of 2^-20 of the interval.
+void draw(float* to, const WorkOperand& o, uint64_t seed) {
+  uint64_t x = seed * 0x9E3779B97F4A7C15u + 1;
+  for (i64 i = 0; i < o.count; ++i) {
+    x = x * 6364136223846793005u + 1442695040888963407u;
+    to[i] = static_cast<float>(o.low + (o.high - o.low) * static_cast<double>(x >> 44) * 0x1p-20);
+  }
+}
+
+void run_parts(const kernels::Kernel& kernel, const std::vector<Arg>& args, i64 parts) {
+  const kernels::Plan plan = kernel.plan[0](args.data());
+  const Floats workspace(plan.workspace / 4 + 16);
+  const i64 count = parts > 0 ? parts : plan.parts;
+  for (i64 k = 0; k < count; ++k) kernel.run[0](args.data(), {k, count, workspace.data()});
+}
+
+std::string plain_name(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  std::replace(name.begin(), name.end(), '-', ' ');
+  return name;
+}
+
+}  // namespace
+
+std::string WorkShape::json() const {
+  std::string text = "[";
+  if (!name.empty()) text += Json(name).line();
+  for (const i64 s : sizes) text += cat(text.size() > 1 ? ", " : "", s);
+  return text + "]";
+}
+
+double Work::read() const {
+  double bytes = 0;
+  for (const WorkOperand& o : operands)
+    if (o.kind != Kind::output) bytes += 4.0 * static_cast<double>(floats_of(o));
+  return bytes;
+}
+
+double Work::written() const {
+  double bytes = 0;
+  for (const WorkOperand& o : operands)
+    if (is_written(o)) bytes += 4.0 * static_cast<double>(floats_of(o));
+  return bytes;
+}
+
+Work Family::describe(const WorkShape& shape) const {
+  const auto names = [&] {
+    std::string text;
+    for (const std::string& s : sizes) text += (text.empty() ? "" : ",") + s;
+    return text;
+  };
+  LAT_CHECK(shape.sizes.size() == sizes.size(), Code::usage, "--shape", "has ", shape.sizes.size(),
+            " sizes; expected ", sizes.size(), " for ", name, ": ", names());
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const i64 least = sizes[i] == "pad" ? 0 : 1;
+    LAT_CHECK(shape.sizes[i] >= least && shape.sizes[i] < i64{1} << 31, Code::usage, "--shape",
+              "has ", sizes[i], " = ", shape.sizes[i], "; expected ", least, " .. 2147483647");
+  }
+  return work(shape.sizes);
+}
+
+WorkShape Family::small(const WorkShape& shape) const {
+  WorkShape out = shape;
+  for (size_t i = 0; i < out.sizes.size(); ++i) out.sizes[i] = std::min(out.sizes[i], most[i]);
+  return out;
+}
+
+const std::vector<Family>& families() {
+  static const std::vector<Family> all = make_families();
+  return all;
+}
+
+std::vector<const Family*> find_families(const std::string& names) {
+  std::vector<std::string> known;
+  for (const Family& f : families()) {
+    const std::string first = f.name.substr(0, f.name.find(' '));
+    for (const std::string& name : {first, f.name})
+      if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+  }
+  std::vector<bool> wanted(families().size(), names.empty());
+  for (size_t at = 0; !names.empty() && at <= names.size();) {
+    const size_t end = std::min(names.find(',', at), names.size());
+    const std::string word = plain_name(names.substr(at, end - at));
+    bool found = false;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      const std::string& name = families()[i].name;
+      if (plain_name(name) == word || name.starts_with(word + " ")) wanted[i] = found = true;
+    }
+    if (!found) {
+      std::string list;
+      for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
+      fail(Code::usage, "", "no kernel is called '", names.substr(at, end - at), "'.",
+           suggestion(word, known), " There are ", list);
+    }
+    at = end + 1;
+  }
+  std::vector<const Family*> out;
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (wanted[i]) out.push_back(&families()[i]);
+  return out;
+}
+
+void require_memory(const Work& work) {
+  double bytes = 0;
+  for (const WorkOperand& o : work.operands) bytes += 4.0 * static_cast<double>(space_of(o));
+  const double room = free_memory();
+  LAT_CHECK(room == 0 || bytes < 0.4 * room, Code::machine, "memory", "the operands need ",
+            size_text(static_cast<uint64_t>(std::min(bytes, 1e18))), ", ",
+            size_text(static_cast<uint64_t>(room)), " are free. Try a smaller --shape");
+}
+
+Problem::Problem(const Work& work) : work_(work) {
+  require_memory(work_);
+  // Operands start in different sets of the caches.
+  constexpr i64 kStagger = 272;
+  for (size_t i = 0; i < work_.operands.size(); ++i) {
+    const WorkOperand& o = work_.operands[i];
+    Arg arg{};
+    if (o.kind == Kind::integer) {
+      arg.i = o.count;
+    } else if (o.kind == Kind::real) {
+      arg.r = o.low;
+    } else if (o.count > 0) {
+      const i64 skip = kStagger * static_cast<i64>(i) / 16 * 16;
+      memory_.emplace_back(space_of(o) + skip);
+      arg.p = memory_.back().data() + skip;
+    }
+    args_.push_back(arg);
+  }
+  reset();
+}
+
+void Problem::reset() {
+  for (size_t i = 0; i < args_.size(); ++i) {
+    const WorkOperand& o = work_.operands[i];
+    void* const p = args_[i].p;
+    if (o.kind == Kind::input || o.kind == Kind::both) draw(floats(i), o, i + 1);
+    if (o.kind == Kind::output) std::memset(p, 0xff, static_cast<size_t>(o.count) * 4);  // NaN
+    if (o.kind == Kind::flag) *static_cast<int32_t*>(p) = 1;
+    if (o.kind == Kind::state) {
+      const double steps[] = {3, 0.7, 0.9};
+      std::memcpy(p, steps, sizeof steps);
+    }
+  }
+}
+
+std::string Problem::written() const {
+  std::string bytes;
+  for (size_t i = 0; i < args_.size(); ++i)
+    if (is_written(work_.operands[i]))
+      bytes.append(static_cast<const char*>(args_[i].p),
+                   static_cast<size_t>(work_.operands[i].count) * 4);
+  return bytes;
+}
+
+bool matches_specification(const kernels::Kernel& kernel, const Work& work) {
+  const FloatGuard guard;
+  Problem problem(work);
+  run_parts(kernels::table(kernels::Isa::spec)[static_cast<int>(work.kernel)], problem.args(), 1);
+  const std::string want = problem.written();
+  for (const i64 parts : {0, 1, 3}) {
+    problem.reset();
+    run_parts(kernel, problem.args(), parts);
+    if (problem.written() != want) return false;
+  }
+  return true;
+}
+
+}  // namespace lat::tools
