@@ -50,12 +50,15 @@ int64_t cut(int64_t n, int64_t limit) { return limit > 0 ? std::min(n, limit) : 
 
 Images draw_shapes(int64_t first, int64_t count, int64_t size) {
   const Permutation choice(kShapeImages, kShapesSeed, 0);
-  Images images = allocate(count, size, size, 1);
+  Images images = allocate(0, size, size, 1);
+  images.n = count;
   images.factor_count = kShapeFactors;
+  images.pixels.reserve(static_cast<size_t>(count * size * size));
   images.labels.reserve(static_cast<size_t>(count));
   images.factors.reserve(static_cast<size_t>(count * kShapeFactors));
   for (int64_t i = 0; i < count; ++i) {
     const int64_t index = choice(first + i);
+    images.pixels.resize(static_cast<size_t>((i + 1) * size * size));
     draw_shape(index, size, images.pixels.data() + i * size * size);
     const auto factors = shape_factors(index);
     images.labels.push_back(factors[0]);

@@ -31,7 +31,7 @@ const std::vector<Preset>& presets() {
        "vae",
        "shapes",
        2000,
-       "convolutions 32-64-64, z of 10",
+       "convolutions 16-32-64, z of 10",
        {{"model.net", "conv"}, {"model.hidden", "256"}, {"model.latent", "10"}}},
       {"beta_vae",
        "beta_vae",
