@@ -261,9 +261,13 @@ class Loop {
     } catch (const Error&) {
     }
     say("training stopped at step ", grouped(t_.done()), "; ",
-        saved_ > 0 ? cat("the checkpoint of step ", grouped(saved_), " is whole. To go on from it:")
-                   : "no checkpoint was written.",
-        saved_ > 0 ? "  latent train --resume " + folder_.path() : "");
+        saved_ == 0 ? "no checkpoint was written."
+        : e.code == Code::failed
+            ? cat("its parameters are saved. Going on would fail again: start another run, or see "
+                  "this one:  latent eval ",
+                  folder_.path())
+            : cat("the checkpoint of step ", grouped(saved_),
+                  " is whole. To go on from it:  latent train --resume ", folder_.path()));
   }
 
   models::Training& t_;
