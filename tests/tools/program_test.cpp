@@ -140,6 +140,7 @@ TEST_CASE("interrupt: the step is finished, the run saved, and it goes on") {
 TEST_CASE("unknown names are answered with the nearest one, and nothing is written") {
   const Folder in;
   check_refused(in, {"trian", "vae"}, 2, {"unknown command 'trian'", "Did you mean 'train'?"});
+  check_refused(in, {"list"}, 2, {"latent config list", "latent data list"});
   check_refused(in, {"train", "vaee"}, 2, {"'vaee'", "Did you mean 'vae'?", "latent config list"});
   check_refused(in, {"train"}, 2, {"latent train vae"});
   check_refused(in, {"train", "vae", "--set", "model.latnet=16"}, 2,
