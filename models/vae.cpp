@@ -3,6 +3,8 @@
 //   log p(x) >= E_q(z|x)[ log p(x|z) ] - KL( q(z|x) || p(z) )       Kingma & Welling 2014, eq. 3
 //
 // q(z|x) = N(mu(x), e^logvar(x)), p(z) = N(0, I), p(x|z) = Bernoulli (a grey level counts as its mean).
+//
+// A KL whose weight rises from 0 while training begins leaves more latents in use: Bowman et al. 2016, section 3.1.
 #include "models/parts/nets.h"
 
 namespace lat::models {
