@@ -125,11 +125,11 @@ TEST_CASE("load_data: upright shapes are each of the 18,432 that are not turned,
   std::set<std::vector<uint8_t>> seen;
   Bytes drawn(16 * 16);
   for (const Images* images : {&data.train, &data.test}) {
-    for (size_t i = 0; i < static_cast<size_t>(images->n); ++i) {
+    for (int64_t i = 0; i < images->n; ++i) {
       const uint8_t* const f = images->factors.data() + 5 * i;
       seen.insert({f, f + 5});
       CHECK(f[2] == 0);
-      CHECK(images->labels[i] == f[0]);
+      CHECK(images->labels[static_cast<size_t>(i)] == f[0]);
       draw_shape(((f[0] * 6 + f[1]) * 40 * 32 + f[3]) * 32 + f[4], 16, drawn.data());
       CHECK(std::equal(drawn.begin(), drawn.end(), images->pixels.begin() + 256 * i));
     }
