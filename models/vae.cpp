@@ -3,6 +3,8 @@
 //   log p(x) >= E_q(z|x)[ log p(x|z) ] - KL( q(z|x) || p(z) )       Kingma & Welling 2014, eq. 3
 //
 // q(z|x) = N(mu(x), e^logvar(x)), p(z) = N(0, I), p(x|z) = Bernoulli (a grey level counts as its mean).
+//
+// A KL whose weight rises from 0 while training begins leaves more latents in use: Bowman et al. 2016, section 3.1.
 #include "models/parts/nets.h"
 
 namespace lat::models {
@@ -14,6 +16,7 @@ struct Config {
   i64 hidden = 400;
   i64 latent = 20;
   bool binarise = false;
+  double warmup = 0;
 
   template <class F>
   void fields(F&& f) {
@@ -21,6 +24,7 @@ struct Config {
     f("hidden", hidden, "width of the hidden layers", 1, 65536);
     f("latent", latent, "size of z", 1, 4096);
     f("binarise", binarise, "draw pixels from their grey level anew at each use");
+    f("warmup", warmup, "share of the steps in which the KL's weight rises from 0 to 1", 0, 1);
   }
 };
 
@@ -29,6 +33,7 @@ class Vae : public Configured<Config> {
   void build(Context& ctx, const Example& example) override {
     net_ = make_net(config.net, params_, example, config.hidden, config.latent);
     params_.materialise(ctx);
+    kl_weight_ = std::make_unique<Word>(ctx, "kl_weight", 1);
   }
 
   Normal encode(const Tensor& x) override {  // q(z|x)              x (B,H,W,C)
@@ -44,7 +49,13 @@ class Vae : public Configured<Config> {
     const Tensor z = q.rsample(rng);                              // (B,Z)  mu + sigma * eps
     const Tensor log_p = likelihood(z).log_prob(flatten(image));  // (B) nats, summed over pixels
     return {{"recon", -log_p, {}},                                // (B) nats
-            {"kl", kl(q, StandardNormal{}), {}}};                 // (B) nats, summed over latents
+            {"kl", kl(q, StandardNormal{}), kl_weight()}};        // (B) nats, summed over latents
+  }
+
+  // The KL's weight of this step, linearly from 0 to 1.
+  void schedule(i64 step, i64 steps) override {
+    const double end = config.warmup * static_cast<double>(steps);
+    kl_weight_->set(end > 0 ? std::min(1.0, static_cast<double>(step) / end) : 1.0);
   }
 
   Tensor decode(const Tensor& z) override { return sigmoid(net_->decode(z)); }  // (B,H,W,C)
@@ -52,7 +63,10 @@ class Vae : public Configured<Config> {
   i64 latents() const override { return config.latent; }
 
  private:
+  Tensor kl_weight() const { return config.warmup > 0 ? Tensor(*kl_weight_) : Tensor(); }
+
   std::unique_ptr<Net> net_;
+  std::unique_ptr<Word> kl_weight_;
 };
 
 }  // namespace

@@ -48,14 +48,24 @@ int64_t cut(int64_t n, int64_t limit) { return limit > 0 ? std::min(n, limit) : 
 
 // Shapes
 
-Images draw_shapes(int64_t first, int64_t count, int64_t size) {
-  const Permutation choice(kShapeImages, kShapesSeed, 0);
-  Images images = allocate(count, size, size, 1);
+// Image i of all, or of those that are not turned: both in the order of shape_factors.
+int64_t shape_index(int64_t i, bool upright) {
+  constexpr int64_t kPlaces = kShapeFactorSizes[3] * kShapeFactorSizes[4];
+  return upright ? i / kPlaces * kShapeFactorSizes[2] * kPlaces + i % kPlaces : i;
+}
+
+Images draw_shapes(int64_t first, int64_t count, int64_t size, bool upright) {
+  const int64_t all = upright ? kShapeImages / kShapeFactorSizes[2] : kShapeImages;
+  const Permutation choice(all, kShapesSeed, 0);
+  Images images = allocate(0, size, size, 1);
+  images.n = count;
   images.factor_count = kShapeFactors;
+  images.pixels.reserve(static_cast<size_t>(count * size * size));
   images.labels.reserve(static_cast<size_t>(count));
   images.factors.reserve(static_cast<size_t>(count * kShapeFactors));
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t index = choice(first + i);
+    const int64_t index = shape_index(choice(first + i), upright);
+    images.pixels.resize(static_cast<size_t>((i + 1) * size * size));
     draw_shape(index, size, images.pixels.data() + i * size * size);
     const auto factors = shape_factors(index);
     images.labels.push_back(factors[0]);
@@ -72,8 +82,8 @@ DataSet load_shapes(const DataOptions& options) {
   data.name = "shapes";
   data.source =
       "dSprites-R: a reproduction of dSprites (Matthey et al. 2017, Apache-2.0), drawn here";
-  data.train = draw_shapes(0, cut(kShapesTrain, options.limit), size);
-  data.test = draw_shapes(kShapesTrain, kShapesTest, size);
+  data.train = draw_shapes(0, cut(kShapesTrain, options.limit), size, options.upright);
+  data.test = draw_shapes(kShapesTrain, kShapesTest, size, options.upright);
   return data;
 }
 
@@ -260,6 +270,8 @@ DataSet load_data(const std::string& name, const DataOptions& options) {
   LAT_CHECK(options.path.empty() || fs::is_directory(options.path), Code::input, options.path,
             "there is no such folder. Check --data-path");
   if (name == "shapes") return load_shapes(options);
+  LAT_CHECK(!options.upright, Code::usage, name,
+            "data.upright is set, but only shapes know how they are turned. Leave it away");
   DataSet data;
   const auto& known = known_folders();
   const auto found =

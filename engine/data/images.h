@@ -25,9 +25,11 @@ struct DataOptions {
   std::string path = {};  // a folder of IDX files
   int64_t limit = 0;      // at most so many training images; 0: all
   int64_t size = 0;  // pixels a side; 0: the set's own (32 for shapes, which also has 16 and 64)
+  bool upright = false;  // shapes: none is turned
 };
 
-// shapes          16,384 + 2,048 drawings with factors (engine/data/shapes.h), label = shape
+// shapes          16,384 + 2,048 drawings with factors (engine/data/shapes.h), label = shape; the
+//                 upright ones are so many in all
 // digits          1,500 + 297 digits of 8x8 pixels, part of the library
 // fashion-mnist   60,000 + 10,000 clothes of 28x28: files in `path`, or the Debian package
 // mnist           60,000 + 10,000 digits of 28x28: files in `path`, path/mnist or data/mnist

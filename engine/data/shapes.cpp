@@ -30,47 +30,59 @@ constexpr double kHeartRadius[kHeartKnots] = {
     7.244, 7.532,  7.360, 7.622, 7.722,  7.538,  7.948,  7.877,  8.058,  8.204,  8.325,  8.520,
     8.753, 9.059,  9.190, 9.723, 10.046, 10.649, 11.649};
 
+// What encloses a shape turned by an angle of this cosine and sine, around the shape's centre.
+struct Box {
+  double x, y, half_width, half_height;
+};
+
 struct Square {
-  double reach(double cosine, double sine) const {
-    return kSquareHalfSide * (std::abs(cosine) + std::abs(sine));
+  Box box(double cosine, double sine) const {
+    const double half = kSquareHalfSide * (std::abs(cosine) + std::abs(sine));
+    return {0, 0, half, half};
   }
   bool contains(double u, double v) const {
-    return std::abs(u) < kSquareHalfSide && std::abs(v) < kSquareHalfSide;
+    return std::max(std::abs(u), std::abs(v)) < kSquareHalfSide;
   }
 };
 
 struct Ellipse {
-  double reach(double, double) const { return kEllipseA; }
+  Box box(double cosine, double sine) const {
+    return {0, 0, std::hypot(kEllipseA * cosine, kEllipseB * sine),
+            std::hypot(kEllipseA * sine, kEllipseB * cosine)};
+  }
   bool contains(double u, double v) const {
-    const double a = u / kEllipseA, b = v / kEllipseB;
-    return a * a + b * b < 1;
+    constexpr double a = 1 / (kEllipseA * kEllipseA), b = 1 / (kEllipseB * kEllipseB);
+    return a * (u * u) + b * (v * v) < 1;
   }
 };
 
 struct Heart {
-  double reach(double, double) const { return kReach; }
+  Box box(double cosine, double sine) const {
+    return {-sine * kHeartOriginV, cosine * kHeartOriginV, kOuter, kOuter};
+  }
 
-  // Between two radii that hold for a whole sector the answer needs no angle.
+  // Outside of two radii that bound a whole sector the answer needs no angle.
   bool contains(double u, double v) const {
     const double w = v - kHeartOriginV;
     const double radius2 = u * u + w * w;
-    if (radius2 > kOuter2) return false;
     const double diamond = 1 + w / (std::abs(u) + std::abs(w) + kTiny);  // 0 up, 1 sideways, 2 down
-    const Sector& sector = sectors()[static_cast<size_t>(diamond * (kSectors / 2))];
-    if (radius2 < sector.inner2) return true;
-    if (radius2 > sector.outer2) return false;
-    return std::sqrt(radius2) < radius(std::atan2(std::abs(u), -w));
+    const Sector& sector = table[static_cast<size_t>(diamond * (kSectors / 2))];
+    if (radius2 > sector.inner2 && radius2 < sector.outer2) [[unlikely]]
+      return std::sqrt(radius2) < radius(std::atan2(std::abs(u), -w));
+    return radius2 < sector.outer2;
   }
 
  private:
-  static constexpr double kReach = 13.65;           // the largest radius and the origin's offset
-  static constexpr double kOuter2 = 11.65 * 11.65;  // the square of the largest radius, and more
-  static constexpr double kTiny = 1e-300;           // the origin itself lies sideways
-  static constexpr size_t kSectors = 128;
+  static constexpr double kOuter = 11.65;  // the largest radius, and more
+  static constexpr double kTiny = 1e-300;  // the origin itself lies sideways
+  static constexpr size_t kSectors = 1024;
 
   struct Sector {
     double inner2, outer2;  // squares of the least and the largest radius in the sector
   };
+
+  using Sectors = std::array<Sector, kSectors + 1>;
+  const Sectors& table = sectors();
 
   static double radius(double angle) {
     const double knot = angle * (90 / std::numbers::pi);
@@ -79,19 +91,25 @@ struct Heart {
   }
 
   // Sector i holds the diamond angles [i, i + 1) * 2 / kSectors. The radius is linear between
-  // knots, so its extremes over a sector are among those of the knots around it.
-  static const std::array<Sector, kSectors + 1>& sectors() {
-    static const std::array<Sector, kSectors + 1> table = [] {
-      const auto knot_at = [](size_t i) {
+  // knots, so its extremes over a sector lie at the sector's ends or at a knot between them.
+  static const Sectors& sectors() {
+    static const Sectors table = [] {
+      constexpr double kMargin = 1e-9;  // of rounding
+      const auto angle_at = [](size_t i) {
         const double d = 2.0 * static_cast<double>(std::min(i, kSectors)) / kSectors - 1;
-        return std::atan2(1 - std::abs(d), -d) * (90 / std::numbers::pi);
+        return std::atan2(1 - std::abs(d), -d);
       };
-      std::array<Sector, kSectors + 1> made;
+      Sectors made;
       for (size_t i = 0; i <= kSectors; ++i) {
-        const int first = std::max(0, static_cast<int>(knot_at(i) - 0.01));
-        const int last = std::min(kHeartKnots - 1, static_cast<int>(knot_at(i + 1) + 1.01));
-        const auto [low, high] = std::minmax_element(kHeartRadius + first, kHeartRadius + last + 1);
-        made[i] = {*low * *low, *high * *high};
+        const double from = angle_at(i), to = angle_at(i + 1);
+        auto [low, high] = std::minmax({radius(from), radius(to)});
+        for (int k = 0; k < kHeartKnots; ++k) {
+          const double angle = k * (std::numbers::pi / 90);
+          if (angle < from || angle > to) continue;
+          low = std::min(low, kHeartRadius[k]), high = std::max(high, kHeartRadius[k]);
+        }
+        low -= kMargin, high += kMargin;
+        made[i] = {low * low, high * high};
       }
       return made;
     }();
@@ -99,8 +117,15 @@ struct Heart {
   }
 };
 
+// Cuts the bits into fields of 1, 2 or 4 and puts in each the number of its ones.
+uint64_t ones_by_field(uint64_t bits, int field) {
+  if (field >= 2) bits -= bits >> 1 & 0x5555555555555555;
+  if (field == 4) bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+  return bits;
+}
+
 // Draws into the bounding box of the shape; the rest of out (size x size, all 0) stays as it is.
-// A pixel of the 64x64 image is inside if its centre is; out counts those, then turns into grey.
+// A pixel of the 64x64 image is inside if its centre is; the grey is the share of those.
 template <class Shape>
 void draw(const Shape& shape, const std::array<uint8_t, kShapeFactors>& factors, int64_t size,
           uint8_t* out) {
@@ -108,9 +133,11 @@ void draw(const Shape& shape, const std::array<uint8_t, kShapeFactors>& factors,
   const double angle = -2 * std::numbers::pi * factors[2] / 39;
   const double cosine = std::cos(angle), sine = std::sin(angle);
   const double cx = 16 + 32.0 * factors[3] / 31, cy = 16 + 32.0 * factors[4] / 31;
-  const double reach = scale * shape.reach(cosine, sine);
-  const int left = static_cast<int>(cx - reach), right = static_cast<int>(cx + reach);
-  const int top = static_cast<int>(cy - reach), bottom = static_cast<int>(cy + reach);
+  const Box box = shape.box(cosine, sine);
+  const double x = cx + scale * box.x, y = cy + scale * box.y;
+  const double half_width = scale * box.half_width, half_height = scale * box.half_height;
+  const int left = static_cast<int>(x - half_width), right = static_cast<int>(x + half_width);
+  const int top = static_cast<int>(y - half_height), bottom = static_cast<int>(y + half_height);
 
   double u_of_column[64], v_of_column[64];
   for (int j = left; j <= right; ++j) {
@@ -119,21 +146,22 @@ void draw(const Shape& shape, const std::array<uint8_t, kShapeFactors>& factors,
     v_of_column[j] = -sine * dx;
   }
   const int shift = size == 64 ? 0 : size == 32 ? 1 : 2;  // pixels j of a block have one j >> shift
-  for (int i = top; i <= bottom; ++i) {
-    const double dy = (i + 0.5 - cy) / scale;
-    const double u_of_row = sine * dy, v_of_row = cosine * dy;
-    uint8_t* row = out + (i >> shift) * size;
-    for (int j = left; j <= right; ++j) {
-      const bool inside = shape.contains(u_of_column[j] + u_of_row, v_of_column[j] + v_of_row);
-      row[j >> shift] = static_cast<uint8_t>(row[j >> shift] + inside);
+  const uint32_t field = (1u << (1 << shift)) - 1, half = (1u << (2 * shift)) >> 1;
+  for (int row = top >> shift; row <= bottom >> shift; ++row) {
+    uint32_t count[64] = {};
+    for (int i = row << shift; i < (row + 1) << shift; ++i) {
+      const double dy = (i + 0.5 - cy) / scale;
+      const double u_of_row = sine * dy, v_of_row = cosine * dy;
+      uint64_t inside = 0;  // bit j: pixel j of the row
+      for (int j = left; j <= right; ++j)
+        inside |= uint64_t{shape.contains(u_of_column[j] + u_of_row, v_of_column[j] + v_of_row)}
+                  << j;
+      const uint64_t counts = ones_by_field(inside, 1 << shift);
+      for (int j = left >> shift; j <= right >> shift; ++j)
+        count[j] += static_cast<uint32_t>(counts >> (j << shift) & field);
     }
-  }
-  const int half = (1 << (2 * shift)) >> 1;
-  for (int i = top >> shift; i <= bottom >> shift; ++i) {
-    for (int j = left >> shift; j <= right >> shift; ++j) {
-      uint8_t& pixel = out[i * size + j];
-      pixel = static_cast<uint8_t>((255 * pixel + half) >> (2 * shift));
-    }
+    for (int j = left >> shift; j <= right >> shift; ++j)
+      out[row * size + j] = static_cast<uint8_t>((255 * count[j] + half) >> (2 * shift));
   }
 }
 

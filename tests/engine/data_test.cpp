@@ -120,6 +120,25 @@ TEST_CASE("load_data: shapes are the same everywhere, with factors and without o
   CHECK(std::equal(few.train.factors.begin(), few.train.factors.end(), data.train.factors.begin()));
 }
 
+TEST_CASE("load_data: upright shapes are each of the 18,432 that are not turned, once") {
+  const DataSet data = load_data("shapes", {.size = 16, .upright = true});
+  std::set<std::vector<uint8_t>> seen;
+  Bytes drawn(16 * 16);
+  for (const Images* images : {&data.train, &data.test}) {
+    for (int64_t i = 0; i < images->n; ++i) {
+      const uint8_t* const f = images->factors.data() + 5 * i;
+      seen.insert({f, f + 5});
+      CHECK(f[2] == 0);
+      CHECK(images->labels[static_cast<size_t>(i)] == f[0]);
+      draw_shape(((f[0] * 6 + f[1]) * 40 * 32 + f[3]) * 32 + f[4], 16, drawn.data());
+      CHECK(std::equal(drawn.begin(), drawn.end(), images->pixels.begin() + 256 * i));
+    }
+  }
+  CHECK(seen.size() == 3 * 6 * 32 * 32);
+  check_refused([] { load_data("digits", {.upright = true}); }, Code::usage,
+                {"data.upright", "only shapes"});
+}
+
 TEST_CASE("load_data: the embedded digits equal the file they came from") {
   const DataSet digits = load_data("digits", {});
   CHECK(digits.train.n == 1500);

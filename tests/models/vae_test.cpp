@@ -61,6 +61,21 @@ TEST_CASE("the total is the weighted sum of the terms that are logged") {
   CHECK(item(models::total(terms)) == doctest::Approx(sum).epsilon(1e-6));
 }
 
+TEST_CASE("the KL's weight rises from 0 to 1 over its share of the steps") {
+  Context ctx;
+  auto model = models::find_model("vae").make();
+  model->set("model.warmup", "0.4");
+  model->build(ctx, {.h = 8, .w = 8, .c = 1});
+  const Tensor x = uniform(Rng(ctx), {5, 8, 8, 1});
+  for (const auto& [step, weight] : {std::pair{0, 0.0}, {10, 0.25}, {40, 1.0}, {99, 1.0}}) {
+    model->schedule(step, 100);
+    const auto terms = model->loss({x, {}}, Rng(ctx));
+    const double kl = item(mean(terms[1].value)), recon = item(mean(terms[0].value));
+    REQUIRE(kl > 0.01);
+    CHECK(item(models::total(terms)) == doctest::Approx(recon + weight * kl).epsilon(1e-6));
+  }
+}
+
 TEST_CASE("beta on shapes: the KL falls and the reconstruction cost rises") {
   const Curve one = shapes({{"model.beta", "1"}}, 700), four = shapes({{"model.beta", "4"}}, 700),
               sixteen = shapes({{"model.beta", "16"}}, 700);

@@ -162,23 +162,23 @@ TEST_CASE("png: what is written is read back, and nothing else is left behind") 
     CHECK(read.h == h);
     CHECK(read.w == w);
     CHECK(read.rgb == picture.rgb);
-    CHECK(!std::filesystem::exists(folder / "a.png.tmp"));
+    CHECK(!std::filesystem::exists(folder / ".a.png.tmp"));
   }
 }
 
 TEST_CASE("png: a failed write keeps the old picture") {
   const Folder folder;
   lat::tools::write_png(folder / "a.png", gradient(4, 4));
-  std::filesystem::create_directory(folder / "a.png.tmp");
+  std::filesystem::create_directory(folder / ".a.png.tmp");
   check_refused([&] { lat::tools::write_png(folder / "a.png", gradient(9, 9)); }, Code::machine,
-                {"a.png: cannot be written: Is a directory (needs ", "free space"});
+                {"cannot write ", "a.png: a file of that name is in the way"});
   CHECK(lat::tools::read_png(folder / "a.png").h == 4);
   check_refused([&] { lat::tools::write_png(folder / "no/a.png", gradient(1, 1)); }, Code::machine,
-                {"cannot be written: No such file or directory"});
+                {"no/a.png: no such folder. Make "});
   std::filesystem::create_directory(folder / "dir.png");
   check_refused([&] { lat::tools::write_png(folder / "dir.png", gradient(1, 1)); }, Code::machine,
-                {"cannot be written: Is a directory"});
-  CHECK(!std::filesystem::exists(folder / "dir.png.tmp"));
+                {"dir.png: it is a folder. Name a file."});
+  CHECK(!std::filesystem::exists(folder / ".dir.png.tmp"));
   check_refused(
       [&] {
         lat::tools::write_png(folder / "b.png", {2, 2, {1, 2, 3}});
@@ -192,8 +192,8 @@ TEST_CASE("png: files that cannot be used are refused by name") {
     check_refused([&] { lat::tools::read_png(folder.write("x.png", bytes)); }, Code::input, parts);
   };
   check_refused([&] { lat::tools::read_png(folder / "none.png"); }, Code::input,
-                {"none.png: there is no such file"});
-  refused("", {"file is 0 bytes"});
+                {"none.png: no such file"});
+  refused("", {"is no PNG that can be read"});
   refused("GIF89a and more", {"is no PNG that can be read"});
 
   lat::tools::write_png(folder / "good.png", gradient(20, 20));

@@ -1,111 +1,17 @@
 // The program as its users meet it: flags, JSON, exit codes, run folders, bad input. Runs the built program.
-#include <doctest/doctest.h>
-#include <fcntl.h>
+#include "tests/tools/program.h"
+
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <initializer_list>
-#include <string>
 #include <thread>
-#include <vector>
 
-#include "engine/data/idx.h"
 #include "kernels/table.h"
 
 namespace {
 
-namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
-
-// LATENT_PROGRAM, else the program beside the tests.
-std::string program() {
-  const char* const named = std::getenv("LATENT_PROGRAM");
-  const fs::path path = named ? named : fs::exists("latent") ? "latent" : "build/latent";
-  REQUIRE_MESSAGE(fs::exists(path), path.string(),
-                  " is not built; build it or set LATENT_PROGRAM to its path");
-  return fs::canonical(path).string();
-}
-
-std::string get(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void put(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-}
-
-// A folder of its own, gone with the test; programs run in it.
-struct Folder {
-  std::string path = (fs::temp_directory_path() / "latent_program_XXXXXX").string();
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
-
-struct Outcome {
-  int code = -1;  // 128 + signal where one ended it
-  std::string out, err;
-};
-
-// Standard output goes to `out` where it is named.
-pid_t start(const Folder& in, const Words& words, const std::string& out = "") {
-  const std::string path = program();
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child > 0) return child;
-  Words all = words;
-  all.insert(all.begin(), path);
-  std::vector<char*> pointers;
-  for (std::string& w : all) pointers.push_back(w.data());
-  pointers.push_back(nullptr);
-  const int o =
-      ::open(out.empty() ? (in / "out").c_str() : out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  const int e = ::open((in / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  ::dup2(o, 1);
-  ::dup2(e, 2);
-  if (::chdir(in.path.c_str()) == 0) ::execv(path.c_str(), pointers.data());
-  ::_exit(127);
-}
-
-Outcome finish(const Folder& in, pid_t child) {
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), get(in / "out"),
-          get(in / "err")};
-}
-
-Outcome run(const Folder& in, const Words& words, const std::string& out = "") {
-  return finish(in, start(in, words, out));
-}
-
-Words operator+(Words a, const Words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-void check_refused(const Folder& in, const Words& words, int code,
-                   std::initializer_list<std::string> parts) {
-  const Outcome o = run(in, words);
-  CHECK_MESSAGE(o.code == code, o.err);
-  CHECK(o.out == "");
-  CHECK_MESSAGE(o.err.starts_with("error: "), o.err);
-  for (const std::string& part : parts)
-    CHECK_MESSAGE(contains(o.err, part), "'", o.err, "' lacks '", part, "'");
-}
+using namespace lat::test;
 
 // The keys of the outermost object of a line, in order.
 std::string keys(const std::string& line) {
@@ -122,38 +28,6 @@ std::string keys(const std::string& line) {
     depth += line[i] == '{' || line[i] == '[' ? 1 : line[i] == '}' || line[i] == ']' ? -1 : 0;
   }
   return out;
-}
-
-// The text or number that stands behind a key.
-std::string value(const std::string& line, const std::string& key) {
-  const size_t at = line.find("\"" + key + "\": ");
-  if (at == std::string::npos) return "no " + key;
-  size_t from = at + key.size() + 4;
-  const bool text = line[from] == '"';
-  if (text) ++from;
-  return line.substr(from, line.find_first_of(text ? "\"" : ",}\n", from) - from);
-}
-
-Words tiny(const std::string& preset) {
-  return {"train", preset,           "--data", "digits",         "--set", "model.hidden=32",
-          "--set", "model.latent=4", "--set",  "train.batch=32", "--json"};
-}
-
-std::string hash_of(const Folder& in, const Words& words) {
-  const Outcome o = run(in, words);
-  REQUIRE_MESSAGE(o.code == 0, o.err);
-  const std::string hash = value(o.out, "hash");
-  CHECK(hash.size() == 64);
-  return hash;
-}
-
-lat::IdxArray bytes_of(std::vector<int64_t> dims) {
-  lat::IdxArray a;
-  a.dims = std::move(dims);
-  int64_t n = 1;
-  for (const int64_t d : a.dims) n *= d;
-  for (int64_t i = 0; i < n; ++i) a.bytes.push_back(static_cast<uint8_t>(i * 37 % 251));
-  return a;
 }
 
 }  // namespace
@@ -266,6 +140,7 @@ TEST_CASE("interrupt: the step is finished, the run saved, and it goes on") {
 TEST_CASE("unknown names are answered with the nearest one, and nothing is written") {
   const Folder in;
   check_refused(in, {"trian", "vae"}, 2, {"unknown command 'trian'", "Did you mean 'train'?"});
+  check_refused(in, {"list"}, 2, {"latent config list", "latent data list"});
   check_refused(in, {"train", "vaee"}, 2, {"'vaee'", "Did you mean 'vae'?", "latent config list"});
   check_refused(in, {"train"}, 2, {"latent train vae"});
   check_refused(in, {"train", "vae", "--set", "model.latnet=16"}, 2,
@@ -432,10 +307,11 @@ TEST_CASE("disks that refuse: exit code 4 and a remedy") {
   check_refused(in, tiny("vae") + Words{"--steps", "2", "--out", "file"}, 2, {"file"});
   CHECK(get(in / "file") == "mine");
   if (fs::exists("/dev/full")) {
-    const Outcome o = run(in, tiny("vae") + Words{"--steps", "2", "--out", "r"}, "/dev/full");
+    const Outcome o =
+        run(in, tiny("vae") + Words{"--steps", "2", "--out", "r"}, {.out = "/dev/full"});
     CHECK_MESSAGE(o.code == 4, o.err);
     CHECK(contains(o.err, "standard output"));
-    CHECK(run(in, {"config", "list"}, "/dev/full").code == 4);
+    CHECK(run(in, {"config", "list"}, {.out = "/dev/full"}).code == 4);
   }
 }
 

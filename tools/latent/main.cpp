@@ -26,7 +26,7 @@ constexpr Command kCommands[] = {
     {"sample", lat::tools::sample, "images from the prior"},
     {"reconstruct", lat::tools::reconstruct, "held-out images beside their reconstructions"},
     {"traverse", lat::tools::traverse, "what each latent does"},
-    {"bench", lat::tools::bench, "time whole training steps"},
+    {"bench", lat::tools::bench, "time whole training steps and single kernels"},
     {"inspect", lat::tools::inspect, "what a file holds: safetensors, IDX, PNG"},
     {"data", lat::tools::data, "list data sets, show images"},
     {"config", lat::tools::config, "list presets, show one, explain a key"},
@@ -55,7 +55,7 @@ int run(const Args& args) {
     lat::tools::print(help());
     return args.empty() ? static_cast<int>(Code::usage) : 0;
   }
-  if (args[0] == "--version") {
+  if (args[0] == "--version" || args[0] == "version") {
     lat::tools::print(lat::cat("latent ", lat::tools::kVersion, "\n"));
     return 0;
   }
@@ -68,7 +68,9 @@ int run(const Args& args) {
     }
     if (c.run) names.push_back(c.name);
   }
-  lat::fail(Code::usage, "", "unknown command '", args[0], "'.", lat::suggestion(args[0], names),
+  lat::fail(Code::usage, "", "unknown command '", args[0], "'.",
+            args[0] == "list" ? " Presets:  latent config list   data sets:  latent data list"
+                              : lat::suggestion(args[0], names),
             "  (latent --help)");
 }
 

@@ -1,16 +1,9 @@
 #include "tools/latent/picture.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 
 #define STBI_NO_STDIO
@@ -20,6 +13,7 @@
 #include <stb/stb_image_write.h>
 
 #include "engine/core/error.h"
+#include "engine/data/file.h"
 #include "tools/latent/font.h"
 
 namespace lat::tools {
@@ -83,39 +77,6 @@ Colour mean_colour(const Picture& picture, int64_t top, int64_t bottom, int64_t 
   return mean;
 }
 
-std::string system_reason() { return std::strerror(errno); }
-
-// Writes bytes to a new file and waits until they are on the disk.
-bool write_durably(const std::string& path, const std::vector<uint8_t>& bytes) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) return false;
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::write(file, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<size_t>(n);
-  }
-  const bool durable = done == bytes.size() && ::fsync(file) == 0;
-  const int error = errno;
-  const bool closed = ::close(file) == 0;
-  if (!durable) errno = error;
-  return durable && closed;
-}
-
-std::vector<uint8_t> read_bytes(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  LAT_CHECK(!error, Code::input, path, "there is no such file. Check the path");
-  LAT_CHECK(size > 0 && size <= INT32_MAX, Code::input, path, "file is ", size,
-            " bytes, expected 1 to ", INT32_MAX, ". Give a PNG file");
-  std::vector<uint8_t> bytes(size);
-  std::ifstream file(path, std::ios::binary);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  LAT_CHECK(file, Code::input, path, "the file cannot be read. Check its permissions");
-  return bytes;
-}
-
 }  // namespace
 
 Picture tile(const ImageView& images, const TileOptions& options) {
@@ -176,39 +137,31 @@ void write_png(const std::string& path, const Picture& picture) {
                 static_cast<int64_t>(picture.rgb.size()) == picture.h * picture.w * 3,
             Code::usage, path, picture.h, " x ", picture.w, " pixels and ", picture.rgb.size(),
             " bytes are no picture");
-  const auto append = [](void* context, void* data, int size) {
-    const uint8_t* from = static_cast<uint8_t*>(data);
-    auto& to = *static_cast<std::vector<uint8_t>*>(context);
-    to.insert(to.end(), from, from + size);
+  const auto append = [](void* to, void* data, int size) {
+    static_cast<std::string*>(to)->append(static_cast<char*>(data), static_cast<size_t>(size));
   };
-  std::vector<uint8_t> png;
+  std::string png;
   const int made =
       stbi_write_png_to_func(append, &png, static_cast<int>(picture.w), static_cast<int>(picture.h),
                              3, picture.rgb.data(), static_cast<int>(picture.w * 3));
   LAT_CHECK(made && !png.empty(), Code::machine, path, "not enough memory to pack the picture");
-
-  const std::string unfinished = path + ".tmp";
-  if (!write_durably(unfinished, png) || std::rename(unfinished.c_str(), path.c_str()) != 0) {
-    const std::string reason = system_reason();
-    ::unlink(unfinished.c_str());
-    fail(Code::machine, path, "cannot be written: ", reason, " (needs ", png.size(),
-         " bytes). Check the folder, its permissions and the free space");
-  }
+  write_file_atomic(path, png);
 }
 
 Picture read_png(const std::string& path) {
-  const std::vector<uint8_t> bytes = read_bytes(path);
-  const int size = static_cast<int>(bytes.size());
+  const std::string file = read_file(path, INT32_MAX);
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(file.data());
+  const int size = static_cast<int>(file.size());
   int w = 0, h = 0, channels = 0;
-  LAT_CHECK(stbi_info_from_memory(bytes.data(), size, &w, &h, &channels), Code::input, path,
+  LAT_CHECK(stbi_info_from_memory(bytes, size, &w, &h, &channels), Code::input, path,
             "is no PNG that can be read (", stbi_failure_reason(), "). This build reads 8-bit PNG");
   LAT_CHECK(w <= kMaxSide && h <= kMaxSide, Code::input, path, "is ", h, " x ", w,
             " pixels, more than ", kMaxSide, " a side. Shrink it");
-  LAT_CHECK(!stbi_is_16_bit_from_memory(bytes.data(), size), Code::input, path,
+  LAT_CHECK(!stbi_is_16_bit_from_memory(bytes, size), Code::input, path,
             "16-bit PNG; this build reads 8-bit grey/RGB/RGBA. Convert it, e.g.:  convert ", path,
             " -depth 8 ", path, ".8.png");
   const std::unique_ptr<uint8_t, decltype(&stbi_image_free)> pixels(
-      stbi_load_from_memory(bytes.data(), size, &w, &h, &channels, 3), &stbi_image_free);
+      stbi_load_from_memory(bytes, size, &w, &h, &channels, 3), &stbi_image_free);
   LAT_CHECK(pixels, Code::input, path, "the PNG data is damaged (", stbi_failure_reason(),
             "). Fetch it again");
   Picture picture{h, w, {}};

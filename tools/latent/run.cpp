@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
+#include <future>
 #include <numbers>
 #include <numeric>
 
@@ -79,6 +80,7 @@ class Loop {
       line_.end();
       out.interrupted = interrupts != 0 && !finished();
       out.seconds = spent();
+      if (data_described_.valid()) data_described_.get();
       save();
       if (out.interrupted) {
         folder_.state("STOPPED", "interrupted", t_.done(), saved_);
@@ -117,9 +119,11 @@ class Loop {
     return std::chrono::duration<double>(Clock::now() - t).count();
   }
 
+  // Hashing the data takes longer than some steps, so that training goes on beside it.
   void describe(bool fresh) {
     described_ = true;
-    if (fresh) folder_.describe_data(t_.data());
+    if (fresh)
+      data_described_ = std::async(std::launch::async, [&] { folder_.describe_data(t_.data()); });
     folder_.state("RUNNING", "", t_.done(), saved_);
   }
 
@@ -257,9 +261,13 @@ class Loop {
     } catch (const Error&) {
     }
     say("training stopped at step ", grouped(t_.done()), "; ",
-        saved_ > 0 ? cat("the checkpoint of step ", grouped(saved_), " is whole. To go on from it:")
-                   : "no checkpoint was written.",
-        saved_ > 0 ? "  latent train --resume " + folder_.path() : "");
+        saved_ == 0 ? "no checkpoint was written."
+        : e.code == Code::failed
+            ? cat("its parameters are saved. Going on would fail again: start another run, or see "
+                  "this one:  latent eval ",
+                  folder_.path())
+            : cat("the checkpoint of step ", grouped(saved_),
+                  " is whole. To go on from it:  latent train --resume ", folder_.path()));
   }
 
   models::Training& t_;
@@ -274,6 +282,7 @@ class Loop {
   std::deque<std::pair<Clock::time_point, i64>> speed_;
   std::vector<Json> checks_;
   LiveLine line_;
+  std::future<void> data_described_;
 };
 
 // Pictures of about this many pixels a side on a sheet.

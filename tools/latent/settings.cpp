@@ -79,7 +79,10 @@ void Config::set_data(const std::string& name, const std::string& path, const st
 }
 
 DataSet Config::load() const {
-  return load_data(data, {.path = data_path, .limit = options_.limit, .size = options_.size});
+  return load_data(data, {.path = data_path,
+                          .limit = options_.limit,
+                          .size = options_.size,
+                          .upright = options_.upright});
 }
 
 Json Config::json() {

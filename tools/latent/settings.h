@@ -52,9 +52,11 @@ class Config {
  private:
   struct Data {
     i64 size = 0, limit = 0;
+    bool upright = false;
     template <class F>
     void fields(F&& f) {
       f("size", size, "pixels a side; 0: the set's own", 0, 8192);
+      f("upright", upright, "shapes: none is turned");
       f("limit", limit, "at most so many training images; 0: all", 0, 1000000000);
     }
   };
