@@ -5,6 +5,7 @@
 #include "engine/core/params.h"
 #include "engine/dist/dist.h"
 #include "engine/nn/layers.h"
+#include "engine/nn/recurrent.h"
 #include "engine/ops/ops.h"
 #include "engine/optim/adam.h"
 #include "engine/tape/step.h"

@@ -11,6 +11,7 @@
 #include "kernels/matmul/matmul_spec.h"
 #include "kernels/optim/optim_spec.h"
 #include "kernels/random/random_spec.h"
+#include "kernels/recurrent/recurrent_spec.h"
 #include "kernels/reduce/reduce_spec.h"
 #include "kernels/softmax/softmax_spec.h"
 #else
@@ -20,6 +21,7 @@
 #include "kernels/matmul/matmul.h"
 #include "kernels/optim/optim.h"
 #include "kernels/random/random.h"
+#include "kernels/recurrent/recurrent.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/softmax/softmax.h"
 #endif

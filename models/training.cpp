@@ -134,6 +134,13 @@ std::vector<std::pair<std::string, double>> Training::terms() const {
 
 const Program& Training::program() const { return steps_->learn.program(); }
 
+StepMemory Training::memory() {
+  if (steps_->learn.calls() == 0) steps_->learn.prepare(x_.tensor(), labels_.tensor());
+  const Program& p = program();
+  return {ctx_->parameter_arena().used(), ctx_->persistent_arena().used(),
+          steps_->learn.recorded().work_bytes, p.work_bytes, p.workspace * ctx_->options().threads};
+}
+
 Tensor Training::test_images(i64 n, i64 first) {
   const Batches one(data_.test, 1, 0, false);
   const Tensor x = ctx_->empty({n, example_.h, example_.w, example_.c}, DType::f32);

@@ -41,6 +41,16 @@ struct Evaluation {
 
 constexpr double kActive = 0.05;
 
+// Bytes that training takes, the data set aside.
+struct StepMemory {
+  i64 parameters = 0;  // values and gradients
+  i64 kept = 0;        // moments, words, the arguments and results of steps
+  i64 recorded = 0;    // tensors of one step, each in a place of its own ...
+  i64 work = 0;        // ... and as the replay places them (core/passes.h)
+  i64 workspace = 0;   // of the kernels, all threads together
+  i64 total() const { return parameters + kept + work + workspace; }
+};
+
 class Training {
  public:
   // Builds the model for the data. `context` seeds parameters, order and noise.
@@ -80,8 +90,10 @@ class Training {
   const Example& example() const { return example_; }
   Context& ctx() { return *ctx_; }
   const TrainConfig& config() const { return config_; }
-  // Kernel calls of the training step's recording, and bytes of its work arena.
+  // What the training step replays.
   const Program& program() const;
+  // What a training step takes. Before the first one it is recorded, not run. Not under --eager.
+  StepMemory memory();
 
  private:
   struct Steps;

@@ -50,7 +50,7 @@ Arena::Arena(i64 most, bool guarded) : capacity_(most), guarded_(guarded) {
 
 Arena::~Arena() {
   if (!base_) return;
-  unpoison(base_, used_);
+  unpoison(base_, peak_);  // the next mapping may lie at the same addresses
   munmap(base_, size_t(capacity_));
 }
 

@@ -19,6 +19,21 @@ constexpr i64 kStepRange = i64{1} << 36;  // addresses, not memory
 constexpr i64 kParameterRange = i64{1} << 34;
 constexpr size_t kMaxOperands = 24;
 
+// A run of elementwise calls, as the argument of run_tiles.
+struct Tiled {
+  const Call* calls;
+  const Arg* args;
+  i64 count;
+};
+
+void run_tiles(const Arg* self, kernels::Part part) {
+  const Tiled& run = *static_cast<const Tiled*>(self->p);
+  const i64 tiles = run.calls->tiles;
+  for (i64 t = part.begin(tiles); t < part.end(tiles); ++t)
+    for (const Call* c = run.calls; c < run.calls + run.count; ++c)
+      c->run(run.args + c->first, {t, tiles, part.workspace});
+}
+
 int32_t type_index(DType real) { return real == DType::f64 ? 1 : 0; }
 
 double read_element(const Tensor& t, i64 i) {
@@ -128,7 +143,7 @@ void Context::call(K kernel, DType real, std::initializer_list<Operand> operands
   c.parts = static_cast<int32_t>(plan.parts);
   p.calls.push_back(c);
   p.workspace = std::max(p.workspace, plan.workspace);
-  p.work_bytes = std::max(p.work_bytes, work_.used());
+  p.work_bytes = std::max(p.work_bytes, work_.used() - work_.offset(p.work));
 }
 
 void Context::call_now(K kernel, DType real, std::initializer_list<Operand> operands) {
@@ -147,11 +162,20 @@ void Context::call_now(K kernel, DType real, std::initializer_list<Operand> oper
 void Context::replay(const Program& program, size_t begin, size_t end) {
   const FloatGuard guard;
   team_.reserve_workspace(program.workspace);
+  replayed_bytes_ = std::max(replayed_bytes_, program.work_bytes);
   const Arg* const args = program.args.data();
   if (kernels::planted(kernels::Bug::replay_skips_last) && end > 8) --end;
-  for (size_t i = begin; i < end; ++i) {
+  for (size_t i = begin; i < end;) {
     const Call& c = program.calls[i];
-    team_.run(c.run, args + c.first, c.parts);
+    const i64 together = std::min(i64{c.together}, static_cast<i64>(end - i));
+    if (together == 1) {
+      team_.run(c.run, args + c.first, c.parts);
+    } else {
+      Tiled run{&c, args, together};
+      const Arg self{.p = &run};
+      team_.run(run_tiles, &self, c.parts);
+    }
+    i += static_cast<size_t>(together);
   }
 }
 
@@ -186,13 +210,14 @@ void Context::leave_scope(const Mark& mark) {
 void Context::begin_recording(Program* program) {
   LAT_CHECK(!recording(), Code::state, "step", "a recording is already under way");
   program->clear();
+  program->work = static_cast<char*>(work_.at(work_.used()));
   program_ = program;
 }
 
 void Context::end_recording() { program_ = nullptr; }
 
 i64 Context::memory_bytes() const {
-  return parameters_.peak() + step_.peak() + work_.peak() + persistent_.arena().peak();
+  return parameters_.peak() + step_.peak() + replayed_bytes_ + persistent_.arena().peak();
 }
 
 Shards::Shards(Context& ctx, int first, int count)

@@ -104,6 +104,7 @@ class Context {
   const Arena& work_arena() const { return work_; }
   const Arena& parameter_arena() const { return parameters_; }
   const Arena& persistent_arena() const { return persistent_.arena(); }
+  // Bytes of all arenas that have been in use. Of the work arena a recording takes addresses, a replay memory.
   i64 memory_bytes() const;
 
  private:
@@ -116,6 +117,7 @@ class Context {
   Heap persistent_;
   Team team_;
   Program* program_ = nullptr;
+  i64 replayed_bytes_ = 0;
   std::vector<u32> generation_;  // of each open scope, outermost first
   u32 next_generation_ = 1;
   Tensor ok_;

@@ -10,6 +10,7 @@ void Program::clear() {
   args.clear();
   bytes.clear();
   places.clear();
+  work = nullptr;
   work_bytes = 0;
   workspace = 0;
 }

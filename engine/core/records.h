@@ -76,6 +76,10 @@ struct Call {
   DType real;      // f32 or f64
   const Op* op;    // which op asked (null: the engine itself)
   void (*run)(const kernels::Arg*, kernels::Part);
+  // A run: this call and the next ones, so many in all, are elementwise and go through `tiles` tiles together: all of
+  // them on the first tile, then on the second. `parts` then counts ranges of tiles.
+  int32_t together = 1;
+  int32_t tiles = 1;
 };
 
 struct Program {
@@ -83,8 +87,9 @@ struct Program {
   std::vector<kernels::Arg> args;
   std::vector<i64> bytes;     // extent of each pointer argument, 0 for numbers
   std::vector<Place> places;  // arena of each pointer argument
-  i64 work_bytes = 0;         // of the work arena
-  i64 workspace = 0;          // bytes per thread
+  char* work = nullptr;       // where its work memory begins
+  i64 work_bytes = 0;
+  i64 workspace = 0;  // bytes per thread
 
   void clear();
 };

@@ -98,6 +98,7 @@ void Team::run(Run f, const kernels::Arg* args, int64_t parts) {
   }
   // A member late from the call before may still hold its ticket: closed first, so that no claim can succeed with it
   // once the fields below are seen.
+  parts = std::min<int64_t>(parts, int64_t{kPartsPerMember} * size());
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
   ticket_.store(uint64_t{generation - 1} << 32 | kClosed, std::memory_order_seq_cst);
   run_.store(f, std::memory_order_release);

@@ -24,6 +24,8 @@ class FloatGuard {
 class Team {
  public:
   using Run = void (*)(const kernels::Arg*, kernels::Part);
+  // Enough to even out a busy machine, few enough to share packed operands.
+  static constexpr int kPartsPerMember = 4;
 
   explicit Team(int threads);  // the caller is one of them
   ~Team();
@@ -33,7 +35,8 @@ class Team {
   int size() const { return int(workers_.size()) + 1; }
   // Each member gets `bytes` of its own; grows only. Not while a call runs.
   void reserve_workspace(int64_t bytes);
-  // Runs all parts and returns when they are done. One part runs on the caller, with no hand-over.
+  // Runs the call, cut into at most `parts` parts and no more than a few for each member, and returns when it is done.
+  // One part runs on the caller, with no hand-over.
   void run(Run f, const kernels::Arg* args, int64_t parts);
 
  private:

@@ -4,6 +4,7 @@
 
 #include "engine/core/error.h"
 #include "engine/data/permutation.h"
+#include "kernels/common/planted.h"
 
 namespace lat {
 
@@ -26,7 +27,8 @@ void Batches::fill(int64_t step, float* x, int32_t* labels_or_null) const {
   const int64_t pixels = images_->h * images_->w * images_->c;
   const int64_t first = step % per_epoch_ * batch_;
   const int64_t count = rows(step);
-  const Permutation permutation(images_->n, seed_, static_cast<uint64_t>(step / per_epoch_));
+  const int64_t epoch = kernels::planted(kernels::Bug::order_ignores_epoch) ? 0 : step / per_epoch_;
+  const Permutation permutation(images_->n, seed_, static_cast<uint64_t>(epoch));
   for (int64_t row = 0; row < count; ++row) {
     const int64_t image = shuffle_ ? permutation(first + row) : first + row;
     const uint8_t* from = images_->pixels.data() + image * pixels;

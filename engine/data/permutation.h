@@ -15,7 +15,6 @@
 #include <utility>
 
 #include "engine/core/error.h"
-#include "kernels/common/planted.h"
 
 namespace lat {
 
@@ -28,7 +27,6 @@ struct Permutation {
         std::max(kLeastBits, static_cast<int>(std::bit_width(static_cast<uint64_t>(n - 1))));
     right_bits_ = bits / 2;
     left_bits_ = bits - right_bits_;
-    if (kernels::planted(kernels::Bug::order_ignores_epoch)) epoch = 0;
     uint64_t state = mix(mix(mix(seed) ^ epoch) ^ static_cast<uint64_t>(n));
     for (uint64_t& key : keys_) key = mix(state += kWeyl);
   }

@@ -33,8 +33,6 @@ Geometry geometry(const Emit& e, const Tensor& x, const Tensor& f, Conv g, i64 H
 
 Conv conv_of(const Back& b) { return {b.whole(0), b.whole(1)}; }
 
-Operand optional(const Tensor& t) { return t ? Operand(t) : Operand(nullptr); }
-
 // Neither bias nor activation: there is nothing simpler to spell it out with.
 bool plain(const Emit& e) { return !e.in(2) && e.whole(2) == 0; }
 

@@ -86,7 +86,7 @@ class Backprop {
     const Tape& tape = ctx_.tape;
     while (var != 0 && tape.vars[var].node >= 0) {
       const Node& node = tape.nodes[static_cast<size_t>(tape.vars[var].node)];
-      if (node.op != &k_reshape && node.op != &k_slice) return false;
+      if (node.op != &k_reshape && node.op != &k_slice && node.op != &k_unstack) return false;
       var = tape.tensors[static_cast<size_t>(node.first)].var;
     }
     return var != 0 && tape.vars[var].owner == params_;
@@ -172,13 +172,13 @@ class Backprop {
     const size_t begin = tape.nodes.size();
     Emit e(ctx_, *node.op, in, attrs);
     node.op->composition(e);
-    if (e.output_count == 0) return false;
+    if (e.outputs.empty()) return false;
     const size_t end = tape.nodes.size();
     spread(begin, end);
     slots_.resize(tape.vars.size());
-    for (int o = 0; o < node.outputs; ++o) {
-      const u32 was = tape.tensors[first + static_cast<size_t>(node.inputs + o)].var;
-      const u32 is = e.outputs[static_cast<size_t>(o)].var;
+    for (size_t o = 0; o < e.outputs.size(); ++o) {
+      const u32 was = tape.tensors[first + static_cast<size_t>(node.inputs) + o].var;
+      const u32 is = e.outputs[o].var;
       if (was == 0 || is == 0 || !wants(is)) continue;
       if (const Tensor g = take(was)) slots_[is].sum = g;
     }

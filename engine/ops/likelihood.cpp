@@ -20,8 +20,6 @@ void check_same(const Emit& e, const Tensor& a, const Tensor& b) {
 
 Tensor like(Back& b, const Tensor& x) { return b.ctx().empty(x.shape(), x.dtype); }
 
-Operand optional(const Tensor& t) { return t ? Operand(t) : Operand(nullptr); }
-
 constexpr Reduce kLast{.first = -1, .last = -1};
 
 // (...) -> (...,1), to stretch over the last axis.

@@ -6,8 +6,6 @@ namespace lat {
 
 namespace {
 
-constexpr i64 kFlagA = 1, kFlagB = 2;  // stored transposed
-
 struct Sizes {
   i64 batch, m, n, k;
   Shape out;
@@ -25,7 +23,10 @@ Sizes sizes(const Emit& e, const Tensor& a, const Tensor& b, Transposed t) {
   return {batched ? a.dim[0] : 1, m, n, k, batched ? Shape{a.dim[0], m, n} : Shape{m, n}};
 }
 
-// x^T dy summed over rows, by shard of the batch: the gradient of a weight (K,N).
+Tensor as_rows(const Tensor& x) { return reshape(x, {x.rows(), x.cols()}); }
+
+}  // namespace
+
 void add_rows_product(Back& b, int i, const Tensor& x, const Tensor& dy) {
   add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
     const Tensor xs = shard_rows(b, x, s, n), ds = shard_rows(b, dy, s, n);
@@ -36,7 +37,6 @@ void add_rows_product(Back& b, int i, const Tensor& x, const Tensor& dy) {
   });
 }
 
-// dy summed over rows: the gradient of a bias (N).
 void add_rows_sum(Back& b, int i, const Tensor& dy) {
   add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
     const Tensor ds = shard_rows(b, dy, s, n);
@@ -45,10 +45,6 @@ void add_rows_sum(Back& b, int i, const Tensor& dy) {
     return sink;
   });
 }
-
-Tensor as_rows(const Tensor& x) { return reshape(x, {x.rows(), x.cols()}); }
-
-}  // namespace
 
 // attributes: transposed a, transposed b
 const Op k_matmul{"matmul",

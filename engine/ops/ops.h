@@ -134,6 +134,30 @@ Tensor bernoulli_log_prob(const Tensor& logits, const Tensor& x);
 // log softmax(logits)[label]: logits (B,K), label (B) i32 -> (B).
 Tensor categorical_log_prob(const Tensor& logits, const Tensor& label);
 
+// --- recurrence: equations in kernels/recurrent/recurrent.h, columns gate after gate (r z n; i f g o).
+// A sequence is time-major, (T,B,...): a time step is then a free view. Where a mask (u8, one number per row of the
+// state; 1 or 0) is 0, the state is held and no gradient reaches that step's input.
+// Cho et al. 2014: projected input x (...,3H), projected state p (...,3H), state h (...,H) -> (...,H)
+Tensor gru_cell(const Tensor& x, const Tensor& p, const Tensor& h, const Tensor& mask = {});
+struct LstmState {
+  Tensor h, c;
+
+  template <class F>
+  void each_tensor(F&& f) {
+    f(h);
+    f(c);
+  }
+};
+// Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000: x + p (...,4H), p may be empty; (...,H) each.
+LstmState lstm_cell(const Tensor& x, const Tensor& p, const LstmState& state,
+                    const Tensor& mask = {});
+// The loop over time in one op, p = h w + bias: x (T,B,3H), h0 (B,H), w (H,3H), bias (3H) or empty, mask (T,B) or empty
+// -> the states after each step (T,B,H).
+Tensor gru(const Tensor& x, const Tensor& h0, const Tensor& w, const Tensor& bias,
+           const Tensor& mask = {});
+// p = h w: x (T,B,4H), start (B,H) each, w (H,4H), mask (T,B) or empty -> (T,B,H) each.
+LstmState lstm(const Tensor& x, const LstmState& start, const Tensor& w, const Tensor& mask = {});
+
 // --- gradients
 // The same value, no gradient.
 Tensor stop_gradient(const Tensor& x);

@@ -35,13 +35,15 @@ Around around(const Tensor& x, int axis) {
   return r;
 }
 
-// The memory of t from element `begin` on.
-Tensor rest_of(Tensor t, i64 begin) {
-  const i64 left = t.size() - begin;
+// Elements [begin, end) of t's memory.
+Tensor part_of(Tensor t, i64 begin, i64 end) {
   t.data = static_cast<char*>(t.data) + begin * size_of(t.dtype);
   t.rank = 1;
-  t.dim[0] = static_cast<int32_t>(left);
+  t.dim[0] = static_cast<int32_t>(end - begin);
   return t;
+}
+Tensor rest_of(const Tensor& t, i64 begin) {
+  return part_of(t, std::min(begin, t.size()), t.size());
 }
 
 Tensor with_shape(Tensor t, const Shape& s) {
@@ -51,6 +53,15 @@ Tensor with_shape(Tensor t, const Shape& s) {
 }
 
 }  // namespace
+
+Tensor row(Tensor x, i64 t) {
+  x.data = static_cast<char*>(x.data) + t * (x.bytes() / x.dim[0]);
+  std::copy(x.dim + 1, x.dim + x.rank, x.dim);
+  --x.rank;
+  x.dim[x.rank] = 0;
+  x.var = 0;
+  return x;
+}
 
 Tensor fill(Context& ctx, const Shape& shape, double value) {
   const Tensor t = ctx.empty(shape);
@@ -123,30 +134,48 @@ Tensor slice(const Tensor& x, i64 begin, i64 end) {
   return emit1(k_slice, {x}, {static_cast<double>(begin), static_cast<double>(end)});
 }
 
+const Op k_unstack{"unstack",
+                   [](Emit& e) {
+                     const Tensor& x = e.in(0);
+                     e.check(x.rank >= 1, "a () tensor has no leading axis");
+                     for (i64 t = 0; t < x.dim[0]; ++t) e.result(row(x, t));
+                   },
+                   [](Back& b) {
+                     Shape one = b.in(0).shape();
+                     one.dim[0] = 1;
+                     for (int t = 0; t < b.outputs(); ++t)
+                       if (const Tensor g = b.grad(t)) b.add_rows(0, t, reshape(g, one));
+                   }};
 std::vector<Tensor> unstack(const Tensor& x) {
-  LAT_CHECK(x.rank >= 1, Code::shape, "unstack", "a () tensor has no leading axis");
-  const Shape rest(std::span<const int32_t>(x.dim + 1, static_cast<size_t>(x.rank - 1)));
-  std::vector<Tensor> out;
-  for (i64 t = 0; t < x.dim[0]; ++t) out.push_back(reshape(slice(x, t, t + 1), rest));
-  return out;
+  return emit(k_unstack, std::span<const Tensor>(&x, 1), {});
 }
 
-// Rows of the leading axis put together: the gradient of slices. attributes: all rows, then where each input begins.
+// Rows of the leading axis put together, zeros where there are none: the gradient of slices. attributes: all rows, then
+// where each input begins, ascending.
 const Op k_assemble{
     "assemble",
     [](Emit& e) {
       Shape shape = e.in(0).shape();
       shape.dim[0] = static_cast<int32_t>(e.attr(0));
       const Tensor y = e.out(shape);
-      const i64 row = shape.dim[0] == 0 ? 0 : y.size() / shape.dim[0];
-      e.call(K::fill, {y, y.size(), 0.0});
+      const i64 each = shape.dim[0] == 0 ? 0 : y.size() / shape.dim[0];
+      i64 done = 0;  // elements written so far
+      const auto clear_to = [&](i64 end) {
+        if (done < end) e.call(K::fill, {part_of(y, done, end), end - done, 0.0});
+        done = std::max(done, end);
+      };
       for (int i = 0; i < e.inputs(); ++i) {
         const Tensor& x = e.in(i);
-        Tensor to = x;
-        to.data = static_cast<char*>(y.data) + e.whole(i + 1) * row * size_of(y.dtype);
-        to.place = y.place;
-        e.call(K::add_into, {to, x, x.size()});
+        const i64 begin = e.whole(i + 1) * each, end = begin + x.size();
+        clear_to(begin);
+        const i64 again = std::min(done, end) - begin;
+        if (again > 0)
+          e.call(K::add_into, {part_of(y, begin, begin + again), part_of(x, 0, again), again});
+        if (end > done)
+          e.call(K::copy, {part_of(y, done, end), part_of(x, again, x.size()), end - done});
+        done = std::max(done, end);
       }
+      clear_to(y.size());
     },
     [](Back& b) {
       for (int i = 0; i < b.inputs(); ++i)

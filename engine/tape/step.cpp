@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "engine/core/passes.h"
 #include "kernels/common/planted.h"
 
 namespace lat {
@@ -47,6 +48,7 @@ size_t StepBase::last_recording() const {
 }
 
 const Program& StepBase::program() const { return recordings_[last_recording()]->program; }
+const Program& StepBase::recorded() const { return recordings_[last_recording()]->recorded; }
 
 std::span<const Buffer> StepBase::arguments() const {
   LAT_CHECK(last_ < recordings_.size(), Code::state, name_, "has not been called yet");
@@ -121,29 +123,55 @@ Tensor StepBase::kept(size_t r, size_t index, const Tensor& t) {
   return slot;
 }
 
+std::span<const Tensor> StepBase::slots_of(size_t r, Slots& slots) const {
+  const std::vector<Buffer>& buffers = recordings_[r]->slots;
+  LAT_CHECK(buffers.size() <= slots.size(), Code::unsupported, name_, "has ", buffers.size(),
+            " arguments; at most ", slots.size(), " are possible");
+  std::transform(buffers.begin(), buffers.end(), slots.begin(),
+                 [](const Buffer& b) { return b.tensor(); });
+  return {slots.data(), buffers.size()};
+}
+
+void StepBase::record(size_t r) {
+  Slots slots;
+  Recording& rec = *recordings_[r];
+  execute(r, slots_of(r, slots), &rec.recorded);
+  rec.program = optimised(rec.recorded, ctx_.rows());
+}
+
+void StepBase::prepare(Key key, std::span<const Tensor> args) {
+  LAT_CHECK(!ctx_.options().eager, Code::usage, name_, "nothing is recorded under --eager");
+  for (const Tensor& t : args) ctx_.check_alive(t, name_.c_str());
+  const size_t before = recordings_.size();
+  const size_t r = find(key, args);
+  try {
+    if (recordings_[r]->recorded.calls.empty()) record(r);
+  } catch (...) {
+    if (recordings_.size() > before) recordings_.pop_back();
+    throw;
+  }
+  last_ = r;
+}
+
 size_t StepBase::run(Key key, std::span<const Tensor> args) {
   for (const Tensor& t : args) ctx_.check_alive(t, name_.c_str());
   const size_t before = recordings_.size();
   const size_t r = find(key, args);
   Recording& rec = *recordings_[r];
-  std::array<Tensor, 16> inside;
-  LAT_CHECK(args.size() <= inside.size(), Code::unsupported, name_, "has ", args.size(),
-            " arguments; at most ", inside.size(), " are possible");
-  for (size_t i = 0; i < args.size(); ++i) {
-    inside[i] = rec.slots[i].tensor();
-    std::memcpy(inside[i].data, args[i].data, static_cast<size_t>(args[i].bytes()));
-  }
-  const std::span<const Tensor> slots(inside.data(), args.size());
   try {
+    Slots storage;
+    const std::span<const Tensor> slots = slots_of(r, storage);
+    for (size_t i = 0; i < args.size(); ++i)
+      std::memcpy(slots[i].data, args[i].data, static_cast<size_t>(args[i].bytes()));
     if (ctx_.options().eager) {
       execute(r, slots, nullptr);
     } else {
-      if (rec.calls == 0) {
-        execute(r, slots, &rec.program);
+      if (rec.recorded.calls.empty()) {
+        record(r);
       } else if (power_of_two(rec.calls + 1)) {
         Program now;
         execute(r, slots, &now);
-        const std::string changed = difference(rec.program, now, ctx_.rows());
+        const std::string changed = difference(rec.recorded, now, ctx_.rows());
         LAT_CHECK(changed.empty() || kernels::planted(kernels::Bug::recording_never_compared),
                   Code::state, name_, "call ", rec.calls + 1, " does not repeat its recording. ",
                   changed, ". A host value that changes must be a Word, the key or an argument");

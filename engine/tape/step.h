@@ -34,8 +34,9 @@ class StepBase {
   u64 tick() const;
   // A value that the body tapped, of the last call. Code::usage when there is none, with the nearest name.
   const Tensor& tapped(const std::string& name) const;
-  // The recording of the last call: empty under --eager.
+  // What the last call replayed, and the recording that the passes (core/passes.h) made it from: empty under --eager.
   const Program& program() const;
+  const Program& recorded() const;
   // The slots that the last call's arguments were copied into, in order; its random stream's (tick, row), u8 (16).
   std::span<const Buffer> arguments() const;
   const Tensor& clock() const { return clock_; }
@@ -50,7 +51,7 @@ class StepBase {
   struct Recording {
     i64 key;
     std::vector<Buffer> slots;  // the arguments
-    Program program;
+    Program recorded, program;
     std::vector<Buffer> results;  // in the order in which keep() met them
     std::vector<std::pair<std::string, Buffer>> taps;
     u64 calls = 0;
@@ -62,6 +63,8 @@ class StepBase {
 
   // Returns the index of the recording that ran.
   size_t run(Key key, std::span<const Tensor> args);
+  // The recording for such arguments, made now if there is none, without running it.
+  void prepare(Key key, std::span<const Tensor> args);
   bool nested() const { return ctx_.step != nullptr; }
   size_t last_recording() const;
 
@@ -69,6 +72,9 @@ class StepBase {
   friend void tap(const std::string& name, const Tensor& t);
   size_t find(Key key, std::span<const Tensor> args);
   void execute(size_t r, std::span<const Tensor> args, Program* program);
+  using Slots = std::array<Tensor, 16>;
+  std::span<const Tensor> slots_of(size_t r, Slots& slots) const;
+  void record(size_t r);
 
   Context& ctx_;
   std::string name_;
@@ -141,6 +147,19 @@ class Step : public StepBase {
       }
       return results_[run(key, list)];
     }
+  }
+
+  // Records the body for such arguments, if that has not been done, and runs nothing: program() and recorded() then say
+  // what a call will do and need. Not under --eager.
+  template <class... A>
+  void prepare(const A&... args) {
+    prepare(Key{}, args...);
+  }
+  template <class... A>
+  void prepare(Key key, const A&... args) {
+    static_assert(sizeof...(A) == kArgs, "a Step is prepared with its body's arguments");
+    const std::array<Tensor, kArgs> list{Tensor(args)...};
+    StepBase::prepare(key, list);
   }
 
   // The result of the last call.

@@ -14,12 +14,6 @@ Tensor Emit::out(const Shape& shape, DType dtype) {
   return t;
 }
 
-void Emit::result(const Tensor& t) {
-  LAT_CHECK(output_count < kMaxOutputs, Code::unsupported, op_.name, "has more than ", kMaxOutputs,
-            " outputs");
-  outputs[static_cast<size_t>(output_count++)] = t;
-}
-
 Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs) {
   LAT_CHECK(!inputs.empty() && inputs[0], Code::state, op.name, "the first input is empty");
   Context& ctx = *inputs[0].ctx;
@@ -39,20 +33,19 @@ Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const doubl
     throw;
   }
   ctx.op = outer;
-  for (int i = 0; i < e.output_count; ++i) e.outputs[static_cast<size_t>(i)].var = 0;
-  if (!tracked || !ctx.tracking) return e.outputs;
+  for (Tensor& t : e.outputs) t.var = 0;
+  if (!tracked || !ctx.tracking) return std::move(e.outputs);
 
   Tape& tape = ctx.tape;
   const Node node{&op,
                   static_cast<int32_t>(tape.tensors.size()),
                   static_cast<int32_t>(inputs.size()),
-                  e.output_count,
+                  static_cast<int32_t>(e.outputs.size()),
                   static_cast<int32_t>(tape.attributes.size()),
                   static_cast<int32_t>(attrs.size())};
   tape.tensors.insert(tape.tensors.end(), inputs.begin(), inputs.end());
   tape.attributes.insert(tape.attributes.end(), attrs.begin(), attrs.end());
-  for (int i = 0; i < e.output_count; ++i) {
-    Tensor& t = e.outputs[static_cast<size_t>(i)];
+  for (Tensor& t : e.outputs) {
     if (is_real(t.dtype)) {
       ctx.stamp(t);
       t = tape.leaf(t);
@@ -61,13 +54,14 @@ Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const doubl
     tape.tensors.push_back(t);
   }
   tape.nodes.push_back(node);
-  return e.outputs;
+  return std::move(e.outputs);
 }
 
 Tensor emit1(const Op& op, std::initializer_list<Tensor> inputs,
              std::initializer_list<double> attrs) {
-  return emit(op, std::span<const Tensor>(inputs.begin(), inputs.size()),
-              std::span<const double>(attrs.begin(), attrs.size()))[0];
+  const Outputs out = emit(op, std::span<const Tensor>(inputs.begin(), inputs.size()),
+                           std::span<const double>(attrs.begin(), attrs.size()));
+  return out.empty() ? Tensor{} : out[0];
 }
 
 }  // namespace lat

@@ -1,13 +1,11 @@
 #pragma once
 // Emitting an op: its forward runs (or is recorded), and a record goes on the tape when an input is tracked.
-#include <array>
 #include <span>
+#include <vector>
 
 #include "engine/core/context.h"
 
 namespace lat {
-
-constexpr int kMaxOutputs = 4;
 
 // What an op's forward or composition sees.
 class Emit {
@@ -32,7 +30,7 @@ class Emit {
   Tensor out(const Shape& shape, DType dtype);
   Tensor out(const Shape& shape) { return out(shape, real()); }
   // The next output is a view of existing memory, or (in a composition) another op's result.
-  void result(const Tensor& t);
+  void result(const Tensor& t) { outputs.push_back(t); }
   void call(kernels::K kernel, std::initializer_list<Operand> operands) {
     ctx_.call(kernel, real(), operands);
   }
@@ -42,8 +40,7 @@ class Emit {
     if (!condition) fail(Code::shape, op_.name, text...);
   }
 
-  std::array<Tensor, kMaxOutputs> outputs;
-  int output_count = 0;
+  std::vector<Tensor> outputs;
 
  private:
   Context& ctx_;
@@ -52,11 +49,12 @@ class Emit {
   std::span<const double> attrs_;
 };
 
-using Outputs = std::array<Tensor, kMaxOutputs>;
+using Outputs = std::vector<Tensor>;
 
 // Checks that the inputs are alive and of one context, runs the op's forward, records it. An input may be empty where
 // the op allows it, except the first.
 Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs);
+// The same; its first output, empty when there is none.
 Tensor emit1(const Op& op, std::initializer_list<Tensor> inputs,
              std::initializer_list<double> attrs = {});
 
@@ -69,6 +67,7 @@ class Back {
   Context& ctx() const;
   const char* name() const { return node_.op->name; }
   int inputs() const { return node_.inputs; }
+  int outputs() const { return node_.outputs; }
   Tensor in(int i) const;
   Tensor out(int i = 0) const;
   double attr(int i) const;

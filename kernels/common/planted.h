@@ -1,37 +1,45 @@
 #pragma once
-// Planted bugs: known faults of one line each that prove the tests can fail (tests/harness/planted.cmake). They exist
-// only in a build with -DLAT_PLANTED=ON, one at a time, by the test program's choice; elsewhere planted() is false.
+// Planted bugs: known faults of one line each that prove the tests can fail. They exist only in the programs that
+// tests/planted.cmake links, one at a time, as the environment says; elsewhere planted() is false.
+//
+// Only sources that call planted() are compiled again for those programs: a header may call it where every source that
+// includes the header calls it too, or is a specification.
+#include "kernels/common/types.h"
 
 namespace lat::kernels {
 
-enum class Bug : int {
-  none,                      // test_engine test_ops
-  row_sum_drops_last,        // test_ops
-  row_sum_overruns,          // test_ops
-  fill_leaves_last,          // test_ops
-  matmul_chunk,              // test_ops
-  conv_padding,              // test_ops
-  activation_slope,          // test_ops
-  gaussian_kl_sign,          // test_ops
-  mul_own_input,             // test_ops
-  replay_skips_last,         // test_engine
-  clock_stands_still,        // test_engine
-  row_ignored,               // test_engine
-  no_bias_correction,        // test_engine
-  second_moment_of_g,        // test_engine
-  shards_in_wrong_order,     // test_engine
-  arena_rewound_short,       // test_engine
-  generation_not_bumped,     // test_engine
-  stale_leaf,                // test_engine
-  recording_never_compared,  // test_engine
-  order_ignores_epoch,       // test_engine
+enum class Bug : int {  // the test that finds it
+  none,
+  row_sum_drops_last,        // ops.cases
+  row_sum_overruns,          // ops.cases
+  fill_leaves_last,          // ops.cases
+  matmul_chunk,              // ops.cases
+  conv_padding,              // ops.cases
+  activation_slope,          // ops.cases
+  gaussian_kl_sign,          // ops.cases
+  gru_forgets_reset,         // ops.cases
+  mul_own_input,             // ops.cases
+  replay_skips_last,         // engine.step
+  clock_stands_still,        // engine.step
+  row_ignored,               // engine.step
+  no_bias_correction,        // engine.params
+  second_moment_of_g,        // engine.params
+  shards_in_wrong_order,     // engine.step
+  arena_rewound_short,       // engine.context
+  generation_not_bumped,     // engine.step
+  stale_leaf,                // engine.params
+  recording_never_compared,  // engine.step
+  order_ignores_epoch,       // engine.batches
+  needed_call_removed,       // engine.passes
+  lifetime_too_short,        // engine.passes
+  run_of_other_elements,     // engine.passes
 };
 
 #ifdef LAT_PLANTED
 inline Bug planted_bug = Bug::none;
-inline bool planted(Bug bug) { return bug == planted_bug; }
+LAT_INLINE bool planted(Bug bug) { return bug == planted_bug; }
 #else
-constexpr bool planted(Bug) { return false; }
+constexpr LAT_INLINE bool planted(Bug) { return false; }
 #endif
 
 }  // namespace lat::kernels

@@ -10,16 +10,18 @@
 
 namespace lat::kernels::LAT_ISA {
 
-// Rows x vectors fill the registers: 14 x 2 of 32, 6 x 2 of 16.
+// Rows x vectors fill the registers: 14 x 2 of 32, 6 x 2 of 16. Doubles are for checking: their tiles are small.
 #if LAT_VECTOR_BYTES == 64
-constexpr i64 kTileRows = 14;
+constexpr i64 kFloatRows = 14;
 #elif LAT_VECTOR_BYTES == 32
-constexpr i64 kTileRows = 6;
+constexpr i64 kFloatRows = 6;
 #elif defined(__aarch64__)
-constexpr i64 kTileRows = 12;
+constexpr i64 kFloatRows = 12;
 #else
-constexpr i64 kTileRows = 4;
+constexpr i64 kFloatRows = 4;
 #endif
+template <class T>
+constexpr i64 kTileRows = sizeof(T) == 4 ? kFloatRows : 4;
 
 // Vectors of columns for a tile of `rows` rows; tiles of few rows are wide, to keep enough chains in flight.
 constexpr i64 tile_vectors(i64 rows) { return rows == 1 ? 8 : rows == 2 ? 4 : rows == 3 ? 3 : 2; }
@@ -30,11 +32,11 @@ constexpr i64 tile_cols(i64 rows) {
 }
 
 template <class T>
-constexpr i64 kTileCols = tile_cols<T>(kTileRows);  // columns of a tile with many rows
+constexpr i64 kTileCols = tile_cols<T>(kTileRows<T>);  // columns of a tile with many rows
 
 template <class T>
 constexpr i64 kTileSize =
-    max_of(kTileRows * 2, 9) * kWidth<Vec<T>>;  // elements of the largest tile
+    max_of(kTileRows<T> * 2, 9) * kWidth<Vec<T>>;  // elements of the largest tile
 
 // s in every lane. Minus +0 changes no bit, so that this is one broadcast instruction; plus +0 would lose the sign of -0.
 template <class V>
@@ -42,12 +44,12 @@ LAT_INLINE V broadcast(Elem<V> s) {
   return s - V{};
 }
 
-// Reads the first n lanes of a vector, 0 <= n <= width; the others are +0.
+// Reads and writes the first n lanes of a vector, 0 <= n <= width; the others read as +0.
 template <class V>
 class Tail {
  public:
 #if LAT_VECTOR_BYTES == 32
-  LAT_INLINE explicit Tail(i64 n) {
+  LAT_INLINE explicit Tail(i64 n) : n_(n) {
     for (i64 l = 0; l < kWidth<V>; ++l) mask_[l] = l < n ? -1 : 0;
   }
 #else
@@ -65,22 +67,49 @@ class Tail {
     return n_ == kWidth<V> ? kernels::LAT_ISA::load<V>(p) : load_part<V>(p, n_);
 #endif
   }
+  LAT_INLINE void store(Elem<V>* p, V v) const {
+#if LAT_VECTOR_BYTES == 64
+    store_part(p, v, n_);
+#else
+    n_ == kWidth<V> ? kernels::LAT_ISA::store(p, v) : store_part(p, v, n_);
+#endif
+  }
 
  private:
 #if LAT_VECTOR_BYTES == 32
   std::conditional_t<sizeof(Elem<V>) == 4, VecI, VecL> mask_{};
-#else
-  i64 n_;
 #endif
+  i64 n_;
 };
 
-// acc (M,N vectors) = sum over k of a[i,k] b[k,j], a chain from +0.
-// a: kByColumns ? a[k * lda + i] : a[i * lda + k].   b: b[k * ldb + j], of which `cols` columns exist.
+// A stretch of k along which A advances evenly: `length` steps, then a leap of `skip` elements to the next stretch.
+struct Run {
+  i64 length, skip;
+};
+
+// c[i,j] = sum over k of a[i,k] b[k,j], a chain from +0; then, where asked for: the sum onto c, plus bias[j], ReLU.
+// a: by columns a[k * lda + i], else a[i * lda + k], k counted along the runs.   b: b[k * ldb + j].   c: c[i * ldc + j].
+template <class T>
+struct Tile {
+  const T* a;
+  i64 lda;
+  const Run* runs;
+  i64 run_count;
+  const T* b;
+  i64 ldb;
+  T* c;
+  i64 ldc;
+  i64 cols;
+  bool add = false;
+  const T* bias = nullptr;
+  bool relu = false;
+};
+
 template <class T, i64 M, i64 N, bool kByColumns>
-void tile(T* acc, const T* a, i64 lda, const T* b, i64 ldb, i64 k, i64 cols) {
+void tile(const Tile<T>& t) {
   using V = Vec<T>;
   constexpr i64 w = kWidth<V>;
-  const Tail<V> tail(cols - (N - 1) * w);
+  const Tail<V> tail(t.cols - (N - 1) * w);
   V sum[M][N];
 #pragma GCC unroll 16
   for (i64 i = 0; i < M; ++i)
@@ -88,43 +117,75 @@ void tile(T* acc, const T* a, i64 lda, const T* b, i64 ldb, i64 k, i64 cols) {
     for (i64 v = 0; v < N; ++v) sum[i][v] = V{};
   // Four rows of A share a pointer; the compiler must not trade these few registers for one offset per row.
   constexpr i64 groups = kByColumns ? 1 : (M + 3) / 4;
+  const i64 lda = t.lda, ldb = t.ldb;
+  const T* b = t.b;
   const T* a_group[groups];
 #pragma GCC unroll 16
   for (i64 i = 0; i < groups; ++i) {
-    a_group[i] = a + 4 * i * lda;
+    a_group[i] = t.a + 4 * i * lda;
     asm("" : "+r"(a_group[i]));
   }
   i64 lda_3 = 3 * lda;
   asm("" : "+r"(lda_3));
-  for (i64 l = 0; l < k; ++l) {
-    V b_l[N];
+  for (const Run *run = t.runs, *end = run + t.run_count; run != end; ++run) {
+    for (i64 l = run->length; l > 0; --l) {
+      V b_l[N];
 #pragma GCC unroll 16
-    for (i64 v = 0; v < N - 1; ++v) b_l[v] = load<V>(b + v * w);
-    b_l[N - 1] = tail.load(b + (N - 1) * w);
+      for (i64 v = 0; v < N - 1; ++v) b_l[v] = load<V>(b + v * w);
+      b_l[N - 1] = tail.load(b + (N - 1) * w);
 #pragma GCC unroll 16
-    for (i64 i = 0; i < M; ++i) {
-      const T* const group = a_group[kByColumns ? 0 : i / 4];
-      const V a_il = broadcast<V>(kByColumns ? group[i] : group[i % 4 == 3 ? lda_3 : i % 4 * lda]);
+      for (i64 i = 0; i < M; ++i) {
+        const T* const group = a_group[kByColumns ? 0 : i / 4];
+        const V a_il =
+            broadcast<V>(kByColumns ? group[i] : group[i % 4 == 3 ? lda_3 : i % 4 * lda]);
 #pragma GCC unroll 16
-      for (i64 v = 0; v < N; ++v) sum[i][v] = fma(a_il, b_l[v], sum[i][v]);
+        for (i64 v = 0; v < N; ++v) sum[i][v] = fma(a_il, b_l[v], sum[i][v]);
+      }
+#pragma GCC unroll 16
+      for (i64 i = 0; i < groups; ++i) a_group[i] += kByColumns ? lda : 1;
+      b += ldb;
     }
 #pragma GCC unroll 16
-    for (i64 i = 0; i < groups; ++i) a_group[i] += kByColumns ? lda : 1;
-    b += ldb;
+    for (i64 i = 0; i < groups; ++i) a_group[i] += run->skip;
   }
+  const auto read = [&](const T* p, i64 v)
+                        LAT_FLAT { return v < N - 1 ? load<V>(p + v * w) : tail.load(p + v * w); };
+  if (t.add) {
 #pragma GCC unroll 16
-  for (i64 i = 0; i < M; ++i)
+    for (i64 i = 0; i < M; ++i)
 #pragma GCC unroll 16
-    for (i64 v = 0; v < N; ++v) store(acc + (i * N + v) * w, sum[i][v]);
+      for (i64 v = 0; v < N; ++v) sum[i][v] = read(t.c + i * t.ldc, v) + sum[i][v];
+  }
+  if (t.bias) {
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N; ++v) {
+      const V bias = read(t.bias, v);
+#pragma GCC unroll 16
+      for (i64 i = 0; i < M; ++i) sum[i][v] = sum[i][v] + bias;
+    }
+  }
+  if (t.relu) {
+#pragma GCC unroll 16
+    for (i64 i = 0; i < M; ++i)
+#pragma GCC unroll 16
+      for (i64 v = 0; v < N; ++v) sum[i][v] = m::relu(sum[i][v]);
+  }
+  T* c = t.c;
+#pragma GCC unroll 16
+  for (i64 i = 0; i < M; ++i, c += t.ldc) {
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N - 1; ++v) store(c + v * w, sum[i][v]);
+    tail.store(c + (N - 1) * w, sum[i][N - 1]);
+  }
 }
 
 template <class T>
-using TileFn = void (*)(T*, const T*, i64, const T*, i64, i64, i64);
+using TileFn = void (*)(const Tile<T>&);
 
 // Every tile, by rows - 1 and vectors - 1.
 template <class T, bool kByColumns>
 struct Tiles {
-  TileFn<T> fn[kTileRows][8];
+  TileFn<T> fn[kTileRows<T>][8];
 
   constexpr Tiles() : fn{} { fill<1, 1>(); }
 
@@ -134,82 +195,32 @@ struct Tiles {
     fn[M - 1][N - 1] = &tile<T, M, N, kByColumns>;
     if constexpr (N < tile_vectors(M))
       fill<M, N + 1>();
-    else if constexpr (M < kTileRows)
+    else if constexpr (M < kTileRows<T>)
       fill<M + 1, 1>();
   }
 };
 template <class T, bool kByColumns>
 inline constexpr Tiles<T, kByColumns> kTiles{};
 
-// acc (rows, whole vectors of cols) = a b for 1 <= rows <= kTileRows, 1 <= cols <= tile_cols(rows). See tile().
+// 1 <= rows <= kTileRows, 1 <= t.cols <= tile_cols(rows).
 template <class T>
-inline void run_tile(T* acc, const T* a, i64 lda, bool by_columns, const T* b, i64 ldb, i64 k,
-                     i64 rows, i64 cols) {
-  const i64 vectors = ceil_div(cols, kWidth<Vec<T>>);
+inline void run_tile(const Tile<T>& t, bool by_columns, i64 rows) {
+  const i64 vectors = ceil_div(t.cols, kWidth<Vec<T>>);
   const TileFn<T> fn = by_columns ? kTiles<T, true>.fn[rows - 1][vectors - 1]
                                   : kTiles<T, false>.fn[rows - 1][vectors - 1];
-  fn(acc, a, lda, b, ldb, k, cols);
+  fn(t);
 }
 
-// What becomes of the sum of one chunk.
+// c[i,j] = act(c[i,j]) ; a tile itself knows only ReLU.
 template <class T>
-struct Finish {
-  bool add = false;         // onto the total in memory
-  bool last = false;        // then the bias and the activation follow
-  const T* bias = nullptr;  // of the tile's first column; null: none
-  i64 act = 0;
-};
-
-// One way to finish, with its switches known to the compiler.
-template <bool kAdd, bool kBias, bool kRelu, class T, class Row>
-LAT_INLINE void finish_rows(const T* acc, i64 rows, i64 cols, const T* bias, Row&& row) {
+inline void activate_tile(T* c, i64 ldc, i64 rows, i64 cols, i64 act) {
   using V = Vec<T>;
   constexpr i64 w = kWidth<V>;
-  const i64 whole = cols / w * w, width = ceil_div(cols, w) * w;
-  const Tail<V> tail(cols - whole);
-  const auto value = [&](V x, const T* c, i64 j, auto&& read) LAT_FLAT {
-    if constexpr (kAdd) x = read(c + j) + x;
-    if constexpr (kBias) x = x + read(bias + j);
-    if constexpr (kRelu) x = m::relu(x);
-    return x;
-  };
-  const auto read_whole = [](const T* p) LAT_FLAT { return load<V>(p); };
-  const auto read_tail = [&](const T* p) LAT_FLAT { return tail.load(p); };
-  for (i64 i = 0; i < rows; ++i, acc += width) {
-    T* const c = row(i);
-    for (i64 j = 0; j < whole; j += w) store(c + j, value(load<V>(acc + j), c, j, read_whole));
-    if (whole < cols)
-      store_part(c + whole, value(load<V>(acc + whole), c, whole, read_tail), cols - whole);
-  }
-}
-
-// row(i)[j] = the chunk sums of one tile, finished; row(i) points at the tile's row i. acc is consumed.
-template <class T, class Row>
-LAT_INLINE void finish_tile(T* acc, i64 rows, i64 cols, const Finish<T>& how, Row&& row) {
-  const T* const bias = how.last ? how.bias : nullptr;
-  const bool relu = how.last && how.act == 1;
-  if (how.last && how.act > 1) {  // the slow activations see whole vectors, in place
-    using V = Vec<T>;
-    constexpr i64 w = kWidth<V>;
-    const i64 width = ceil_div(cols, w) * w;
-    for (i64 i = 0; i < rows; ++i)
-      for (i64 j = 0; j < cols; j += w) {
-        const i64 n = min_of(w, cols - j);
-        V x = load<V>(acc + i * width + j);
-        if (how.add) x = load_part<V>(row(i) + j, n) + x;
-        if (bias) x = x + load_part<V>(bias + j, n);
-        store_part(row(i) + j, activate(x, how.act), n);
-      }
-    return;
-  }
-  const auto run = [&]<bool kAdd, bool kBias>() {
-    relu ? finish_rows<kAdd, kBias, true>(acc, rows, cols, bias, row)
-         : finish_rows<kAdd, kBias, false>(acc, rows, cols, bias, row);
-  };
-  if (how.add)
-    bias ? run.template operator()<true, true>() : run.template operator()<true, false>();
-  else
-    bias ? run.template operator()<false, true>() : run.template operator()<false, false>();
+  for (i64 i = 0; i < rows; ++i, c += ldc)
+    for (i64 j = 0; j < cols; j += w) {
+      const i64 n = min_of(w, cols - j);
+      store_part(c + j, activate(load_part<V>(c + j, n), act), n);
+    }
 }
 
 }  // namespace lat::kernels::LAT_ISA

@@ -39,6 +39,7 @@ struct Part {
 struct Plan {
   i64 parts = 1;      // 1: too small to share
   i64 workspace = 0;  // bytes for each part
+  i64 elements = 0;   // not 0: the call is elementwise, over so many elements (share_elements)
 };
 
 constexpr LAT_INLINE i64 min_of(i64 a, i64 b) { return b < a ? b : a; }
@@ -48,6 +49,15 @@ constexpr LAT_INLINE i64 ceil_div(i64 a, i64 b) { return (a + b - 1) / b; }
 // Parts for `work` units when `grain` units are worth a hand-over (about 10 us), at most 64.
 constexpr LAT_INLINE Plan share(i64 work, i64 grain, i64 most = 64) {
   return {max_of(1, min_of(min_of(work / max_of(1, grain), most), 64)), 0};
+}
+
+// The plan of an elementwise call: a part takes the elements that cut (map.h) gives it, element i of whatever it writes
+// depends on element i of every input that has n elements of the working real type, and is written after those are
+// read. So it may be written over one of them, and such calls may follow each other part by part.
+constexpr LAT_INLINE Plan share_elements(i64 n, i64 grain) {
+  Plan plan = share(n, grain);
+  plan.elements = n;
+  return plan;
 }
 
 // A pointer that is read and written; a plain `T*` is written only, a `const T*` read only.

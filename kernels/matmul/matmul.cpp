@@ -61,50 +61,72 @@ Product<T> product(T* c, const T* a, const T* b, const T* bias, i64 batch, i64 m
   return x;
 }
 
-constexpr i64 kBlockCols = 256;          // columns of B that wait packed
-constexpr i64 kMinRows = 4 * kTileRows;  // of a block of c
+constexpr i64 kBlockCols = 256;  // columns of B that wait packed
+template <class T>
+constexpr i64 kMinRows = 4 * kTileRows<T>;  // of a block of c
 constexpr i64 kMinPanels = 2;
 
-// The grid of blocks, over (batch, columns, rows): a function of the product's sizes alone.
+// The grid of blocks, over (batch, columns, rows), and how many of them are worth a hand-over.
 struct Grid {
   i64 batch, rows, cols;
   i64 count() const { return batch * rows * cols; }
 };
 template <class T>
-Grid grid(const Product<T>& x) {
+i64 worthwhile(const Product<T>& x) {
   constexpr i64 grain = 1 << 20;  // multiply-adds
-  const i64 work = x.m * x.n * (x.k + 8);
-  const i64 wanted = max_of(1, min_of(64 / max_of(1, x.batch), work / grain));
-  const i64 panels = ceil_div(x.n, tile_cols<T>(min_of(x.m, kTileRows)));
-  const i64 cols = max_of(1, min_of(panels / kMinPanels, wanted));
-  const i64 rows = max_of(1, min_of(wanted / cols, x.m / kMinRows));
-  return {x.batch, rows, cols};
+  const i64 panels = ceil_div(x.n, tile_cols<T>(min_of(x.m, kTileRows<T>)));
+  const i64 most = max_of(1, panels / kMinPanels) * max_of(1, x.m / kMinRows<T>);
+  return max_of(1, min_of(most, x.m * x.n * (x.k + 8) / grain));
 }
 
-// B is packed where its rows are not contiguous, and where enough tiles of rows read it again.
+// At least `wanted` blocks where the sizes allow it. Of such grids, the one whose blocks share the most: a row of A is
+// copied once for each block of columns, a column of B once for each block of rows.
+template <class T>
+Grid grid(const Product<T>& x, i64 wanted) {
+  const i64 blocks = min_of(ceil_div(wanted, x.batch), worthwhile(x));
+  const i64 panels = ceil_div(x.n, tile_cols<T>(min_of(x.m, kTileRows<T>)));
+  const i64 most_cols = max_of(1, panels / kMinPanels), most_rows = max_of(1, x.m / kMinRows<T>);
+  Grid best{x.batch, most_rows, most_cols};
+  for (i64 cols = 1; cols <= min_of(most_cols, blocks); ++cols) {
+    const i64 rows = ceil_div(blocks, cols);
+    if (rows <= most_rows && rows * x.n + cols * x.m < best.rows * x.n + best.cols * x.m)
+      best.rows = rows, best.cols = cols;
+  }
+  return best;
+}
+
+// Rows whose distance is near a power of two share a few sets of the cache.
+template <class T>
+bool clashes(const Operand<T>& x) {
+  return x.ld * i64(sizeof(T)) % 1024 == 0;
+}
+
+// B is packed where its rows are not contiguous. Else that pays where enough tiles of rows read it again, and its rows
+// clash or a panel has but one line of the cache in each.
 template <class T>
 bool packs_b(const Product<T>& x, i64 rows) {
-  return !x.b.by_k || (rows > 2 * kTileRows && x.k >= 64 && x.n > kTileCols<T>);
+  const bool often = rows > 2 * kTileRows<T> && x.k >= 64 && x.n > kTileCols<T>;
+  return !x.b.by_k || (often && (clashes(x.b) || kTileCols<T> * i64(sizeof(T)) <= 64));
 }
 
 // A tile of A is copied where enough panels of columns read it again: the rows of a transposed A would touch a new page
-// for every k, and rows whose distance is near a power of two would share a few sets of the cache.
+// for every k.
 template <class T>
 bool packs_a(const Product<T>& x, i64 rows, i64 cols) {
-  const bool clash = x.a.ld * i64(sizeof(T)) % 1024 == 0 && x.k >= 256;
+  const bool clash = clashes(x.a) && x.k >= 256;
   return rows > 3 && cols > (x.a.by_k || clash ? 1 : 7) * kTileCols<T>;
 }
 
 constexpr i64 kRowStride = kChunk + 16;  // of copied rows of A
 template <class T>
-constexpr i64 kColumnStride = ceil_div(kTileRows, kWidth<Vec<T>>) * kWidth<Vec<T>>;
+constexpr i64 kColumnStride = ceil_div(kTileRows<T>, kWidth<Vec<T>>) * kWidth<Vec<T>>;
 template <class T>
-constexpr i64 kTileOfA = max_of(kTileRows* kRowStride, kColumnStride<T>* kChunk);
+constexpr i64 kTileOfA = max_of(kTileRows<T>* kRowStride, kColumnStride<T>* kChunk);
 
 template <class T>
 Plan plan(const Product<T>& x) {
   const i64 work = x.batch * x.m * x.n * (x.k + 8);
-  Plan p = share(work, 1 << 18, min_of(64, grid(x).count()));
+  Plan p = share(work, 1 << 18, min_of(64, x.batch * worthwhile(x)));
   const i64 depth = min_of(x.k, kChunk);
   const i64 width = tile_cols<T>(1) + min_of(x.n, kBlockCols);
   p.workspace = packs_a(x, x.m, x.n) ? kTileOfA<T> : 0;
@@ -113,16 +135,16 @@ Plan plan(const Product<T>& x) {
   return p;
 }
 
-// Swapped: the tile's rows are columns of c.
+// A tile of which the rows are columns of c.
 template <class T>
-void finish_swapped(const T* acc, i64 ld, i64 rows, i64 cols, const Finish<T>& how, T* c, i64 ldc) {
+void store_swapped(const T* tile, i64 ld, i64 rows, i64 cols, bool add, const T* bias, T* c,
+                   i64 ldc) {
   for (i64 i = 0; i < rows; ++i)
     for (i64 j = 0; j < cols; ++j) {
-      T x = acc[i * ld + j];
+      T x = tile[i * ld + j];
       T& out = c[j * ldc + i];
-      if (how.add) x = out + x;
-      if (how.last && how.bias) x = x + how.bias[i];
-      out = how.last ? activate(x, how.act) : x;
+      if (add) x = out + x;
+      out = bias ? x + bias[i] : x;
     }
 }
 
@@ -130,7 +152,7 @@ void finish_swapped(const T* acc, i64 ld, i64 rows, i64 cols, const Finish<T>& h
 template <class T>
 void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* workspace) {
   constexpr i64 w = kWidth<Vec<T>>;
-  const i64 tiles = ceil_div(i1 - i0, kTileRows);
+  const i64 tiles = ceil_div(i1 - i0, kTileRows<T>);
   const i64 panel = tile_cols<T>(ceil_div(i1 - i0, tiles));
   const i64 stripe = panel * max_of(1, kBlockCols / panel);
   const bool pack_a = packs_a(x, i1 - i0, j1 - j0), pack_b = packs_b(x, i1 - i0);
@@ -140,14 +162,15 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
   a.p += g * a.step, b.p += g * b.step;
   T* const c = x.c + g * x.m * x.n;
   const T* const bias = x.bias ? x.bias + g * x.bias_step : nullptr;
-  alignas(64) T acc[kTileSize<T>];
+  alignas(64) T swapped[kTileSize<T>];
 
   for (i64 s0 = j0; s0 < j1; s0 += stripe) {
     const i64 s1 = min_of(s0 + stripe, j1);
     i64 k0 = 0;
     do {
       const i64 depth = min_of(planted(Bug::matmul_chunk) ? kChunk / 2 : kChunk, x.k - k0);
-      Finish<T> how{x.into || k0 > 0, k0 + depth == x.k, nullptr, x.act};
+      const bool add = x.into || k0 > 0, last = k0 + depth == x.k;
+      const Run run{depth, 0};
       if (pack_b)
         for (i64 j = s0; j < s1; j += panel) {
           const i64 cols = min_of(panel, s1 - j);
@@ -169,14 +192,21 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
         }
         for (i64 j = s0; j < s1; j += panel) {
           const i64 cols = min_of(panel, s1 - j);
-          run_tile(acc, a_tile, lda, a.by_k, pack_b ? b_pack + (j - s0) * depth : b.at(j, k0),
-                   pack_b ? panel : b.ld, depth, rows, cols);
+          const T* const b_panel = pack_b ? b_pack + (j - s0) * depth : b.at(j, k0);
+          const i64 ldb = pack_b ? panel : b.ld;
           if (x.swapped) {
-            if (bias) how.bias = bias + i;
-            finish_swapped(acc, ceil_div(cols, w) * w, rows, cols, how, c + j * x.m + i, x.m);
+            const i64 ld = ceil_div(cols, w) * w;
+            T* const out = c + j * x.m + i;
+            run_tile<T>({a_tile, lda, &run, 1, b_panel, ldb, swapped, ld, cols}, a.by_k, rows);
+            store_swapped(swapped, ld, rows, cols, add, last && bias ? bias + i : nullptr, out,
+                          x.m);
+            if (last) activate_tile(out, x.m, cols, rows, x.act);
           } else {
-            if (bias) how.bias = bias + j;
-            finish_tile(acc, rows, cols, how, [&](i64 r) { return c + (i + r) * x.n + j; });
+            T* const out = c + i * x.n + j;
+            run_tile<T>({a_tile, lda, &run, 1, b_panel, ldb, out, x.n, cols, add,
+                         last && bias ? bias + j : nullptr, last && x.act == 1},
+                        a.by_k, rows);
+            if (last && x.act > 1) activate_tile(out, x.n, rows, cols, x.act);
           }
         }
       }
@@ -188,9 +218,8 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
 template <class T>
 void run(Part part, const Product<T>& x) {
   if (x.batch == 0 || x.m == 0 || x.n == 0 || (x.into && x.k == 0)) return;
-  // A caller that computes everything packs every panel of B once.
-  const Grid cut = part.count == 1 ? Grid{x.batch, 1, 1} : grid(x);
-  const i64 panel = tile_cols<T>(min_of(x.m, kTileRows));
+  const Grid cut = part.count == 1 ? Grid{x.batch, 1, 1} : grid(x, part.count);
+  const i64 panel = tile_cols<T>(min_of(x.m, kTileRows<T>));
   const i64 panels = ceil_div(x.n, panel);
   for (i64 u = part.begin(cut.count()); u < part.end(cut.count()); ++u) {
     const i64 row = u % cut.rows, col = u / cut.rows % cut.cols, g = u / (cut.rows * cut.cols);

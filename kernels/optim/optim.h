@@ -47,7 +47,7 @@ void adam(Part part, InOut<T> theta, InOut<T> g, InOut<T> m, InOut<T> v, const T
 template <class T>
 Plan adam_plan(InOut<T>, InOut<T>, InOut<T>, InOut<T>, const T*, const double*, const i32*, i64 n,
                double, double, double, double, double) {
-  return share(n, kOptimGrain);
+  return share_elements(n, kOptimGrain);
 }
 
 // theta = theta - rate g,   g = +0, always
@@ -55,7 +55,7 @@ template <class T>
 void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 n, double lr_scale);
 template <class T>
 Plan sgd_plan(InOut<T>, InOut<T>, const T*, const i32*, i64 n, double) {
-  return share(n, kOptimGrain);
+  return share_elements(n, kOptimGrain);
 }
 
 // y = y + rate[0] (x - y)
@@ -63,7 +63,7 @@ template <class T>
 void lerp_into(Part part, InOut<T> y, const T* x, const T* rate, const i32* ok, i64 n);
 template <class T>
 Plan lerp_into_plan(InOut<T>, const T*, const T*, const i32*, i64 n) {
-  return share(n, kOptimGrain);
+  return share_elements(n, kOptimGrain);
 }
 
 // y = x
@@ -71,7 +71,7 @@ template <class T>
 void assign(Part part, InOut<T> y, const T* x, const i32* ok, i64 n);
 template <class T>
 Plan assign_plan(InOut<T>, const T*, const i32*, i64 n) {
-  return share(n, 2 * kOptimGrain);
+  return share_elements(n, 2 * kOptimGrain);
 }
 
 }  // namespace lat::kernels::LAT_ISA

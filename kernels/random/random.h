@@ -72,7 +72,7 @@ template <class T>
 void reparameterise_d1(Part part, T* dlogvar, const T* dz, const T* eps, const T* logvar, i64 n);
 template <class T>
 Plan reparameterise_d1_plan(T*, const T*, const T*, const T*, i64 n) {
-  return share(n, 2 * kRandomGrain);
+  return share_elements(n, 2 * kRandomGrain);
 }
 
 }  // namespace lat::kernels::LAT_ISA

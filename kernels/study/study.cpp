@@ -9,14 +9,12 @@ namespace lat::kernels {
 namespace v3 {
 STUDIES
 }
-#ifndef LAT_ONLY_V3
 namespace v2 {
 STUDIES
 }
 namespace v4 {
 STUDIES
 }
-#endif
 #elif defined(__aarch64__)
 namespace neon {
 STUDIES
@@ -26,10 +24,8 @@ STUDIES
 
 const Probes& probes(Isa isa) {
 #if defined(__x86_64__)
-#ifndef LAT_ONLY_V3
   if (isa == Isa::v2) return v2::probes();
   if (isa == Isa::v4) return v4::probes();
-#endif
   return v3::probes();
 #else
   return neon::probes();
@@ -38,9 +34,7 @@ const Probes& probes(Isa isa) {
 
 const Ladder& ladder(Isa isa, i64 index) {
 #if defined(__x86_64__)
-#ifndef LAT_ONLY_V3
   if (isa == Isa::v4) return v4::ladder(index);
-#endif
   return v3::ladder(index);
 #else
   return neon::ladder(index);

@@ -3,14 +3,18 @@
 // double; and the check that all of them agree with the specification.
 //
 // Values travel as doubles: every float, i32 and u8, and the small u64 of a clock, fit exactly.
-// Outputs start as NaN, and every buffer lies between guard bands that must survive.
+// Outputs start as NaN, and every buffer lies between guard bands that must survive; so does the
+// workspace, which has exactly the planned size.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -28,6 +32,21 @@ inline std::vector<Isa> fast_isas() {
   for (const Isa isa : {Isa::v2, Isa::v3, Isa::v4, Isa::neon})
     if (has_isa(isa)) isas.push_back(isa);
   return isas;
+}
+
+// NaN for NaN.
+inline bool same_bits(double a, double b) {
+  return std::isnan(a) ? std::isnan(b) : std::bit_cast<u64>(a) == std::bit_cast<u64>(b);
+}
+inline bool same_bits(const Values& a, const Values& b) {
+  return std::ranges::equal(a, b, [](double x, double y) { return same_bits(x, y); });
+}
+
+// All that tell a double from its neighbours.
+inline std::string digits(double x) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.17g", x);
+  return text;
 }
 
 class Call {
@@ -64,25 +83,15 @@ class Call {
 
   // The written buffers after the call; parts = 0: as planned. Parts run last to first.
   std::vector<Values> run(Isa isa, int dtype, i64 parts = 0) const {
-    const i32 row = find_kernel(name_.c_str());
-    REQUIRE_MESSAGE(row >= 0, name_);
-    const Kernel& kernel = table(isa)[row];
-    REQUIRE_MESSAGE(std::string(kernel.roles) == roles(), name_);
-    std::vector<std::vector<unsigned char>> memory;
-    std::vector<Arg> args;
-    for (const Parameter& p : parameters_) {
-      memory.push_back(pack(p, dtype));
-      Arg a = p.scalar;
-      if (p.type == '0') a.p = nullptr;
-      if (p.type != '-' && p.type != '0') a.p = memory.back().data() + kGuard * size_of(p, dtype);
-      args.push_back(a);
-    }
+    const Kernel& kernel = kernel_of(isa);
+    auto [memory, args] = laid_out(dtype);
     const Plan plan = kernel.plan[dtype](args.data());
     REQUIRE(plan.parts >= 1);
     REQUIRE(plan.parts <= 64);
-    REQUIRE(plan.workspace == 0);
     const i64 count = parts > 0 ? parts : plan.parts;
-    for (i64 k = count - 1; k >= 0; --k) kernel.run[dtype](args.data(), {k, count, nullptr});
+    const Workspace workspace(plan.workspace);
+    for (i64 k = count - 1; k >= 0; --k) kernel.run[dtype](args.data(), {k, count, workspace.base});
+    REQUIRE_MESSAGE(workspace.guard_intact(), name_);
 
     std::vector<Values> written;
     for (size_t k = 0; k < parameters_.size(); ++k) {
@@ -101,29 +110,82 @@ class Call {
     return written;
   }
 
-  // Float: the specification's bits from every instruction set and part count, NaN for NaN. Double:
-  // nearly the same.
+  // Every instruction set and part count gives the specification's values: bit for bit, NaN for NaN,
+  // or to within a relative tolerance.
+  void check(int dtype, double tolerance = 0) const {
+    const std::vector<Values> want = run(Isa::spec, dtype);
+    for (const Isa isa : fast_isas())
+      for (const i64 parts : {0, 1, 2, 3, 7}) {
+        const std::vector<Values> got = run(isa, dtype, parts);
+        for (size_t b = 0; b < want.size(); ++b)
+          for (size_t i = 0; i < want[b].size(); ++i)
+            if (!agree(want[b][i], got[b][i], tolerance))
+              FAIL(text(), ", ", std::string(isa_name(isa)), ", ", parts, " parts, dtype ", dtype,
+                   ": output ", b, "[", i, "] of ", want[b].size(), " is ", digits(got[b][i]),
+                   ", not ", digits(want[b][i]));
+        CHECK(got.size() == want.size());
+      }
+  }
+
+  // In float bit for bit, in double nearly.
   void check_everywhere() const {
-    for (const int dtype : {kFloat, kDouble}) {
-      const std::vector<Values> want = run(Isa::spec, dtype);
-      for (const Isa isa : fast_isas())
-        for (const i64 parts : {0, 1, 2, 3, 7}) {
-          const std::vector<Values> got = run(isa, dtype, parts);
-          for (size_t b = 0; b < want.size(); ++b)
-            for (size_t i = 0; i < want[b].size(); ++i)
-              if (!agree(want[b][i], got[b][i], dtype)) {
-                CAPTURE(name_);
-                const std::string set = isa_name(isa);
-                CAPTURE(set);
-                CAPTURE(parts);
-                CAPTURE(dtype);
-                CAPTURE(b);
-                CAPTURE(i);
-                CAPTURE(want[b].size());
-                REQUIRE(want[b][i] == got[b][i]);
-              }
+    check(kFloat);
+    check(kDouble, 1e-12);
+    for (const int dtype : {kFloat, kDouble})
+      for (const Isa isa : fast_isas()) check_elements(isa, dtype);
+  }
+
+  // What share_elements promises of a call, if it is one: a part reads and writes its own elements alone, and a result
+  // may be written over an input.
+  void check_elements(Isa isa, int dtype) const {
+    const Kernel& kernel = kernel_of(isa);
+    const i64 n = kernel.plan[dtype](laid_out(dtype).args.data()).elements;
+    if (n == 0) return;
+    CAPTURE(name_);
+    const auto by_element = [&](const Parameter& p) {
+      return p.type == 'T' && i64(p.values.size()) == n;
+    };
+    Memory whole = laid_out(dtype);
+    kernel.run[dtype](whole.args.data(), {0, 1, nullptr});
+
+    constexpr i64 kParts = 3, kUnit = 64;
+    const i64 units = ceil_div(n, kUnit);
+    for (i64 part = 0; part < kParts; ++part) {
+      const i64 begin = min_of(n, units * part / kParts * kUnit);
+      const i64 end = min_of(n, units * (part + 1) / kParts * kUnit);
+      Memory one = laid_out(dtype);
+      std::vector<Values> before;
+      for (size_t k = 0; k < parameters_.size(); ++k) {
+        const Parameter& p = parameters_[k];
+        const size_t size = size_of(p, dtype);
+        if (by_element(p)) {
+          unsigned char* const from = one.bytes[k].data() + kGuard * size;
+          std::memset(from, 0xff, size_t(begin) * size);
+          std::memset(from + size_t(end) * size, 0xff, size_t(n - end) * size);
         }
+        before.push_back(unpack(p, dtype, one.bytes[k]));
+      }
+      kernel.run[dtype](one.args.data(), {part, kParts, nullptr});
+      for (size_t k = 0; k < parameters_.size(); ++k) {
+        if (!by_element(parameters_[k])) continue;
+        const Values got = unpack(parameters_[k], dtype, one.bytes[k]);
+        Values want = unpack(parameters_[k], dtype, whole.bytes[k]);
+        for (i64 i = 0; i < n; ++i)
+          if (i < begin || i >= end) want[size_t(i)] = before[k][size_t(i)];
+        check_same(want, got);
+      }
     }
+
+    for (size_t w = 0; w < parameters_.size(); ++w)
+      for (size_t r = 0; r < parameters_.size(); ++r) {
+        if (parameters_[w].role != 'w' || !by_element(parameters_[w])) continue;
+        if (parameters_[r].role != 'r' || !by_element(parameters_[r])) continue;
+        Memory over = laid_out(dtype);
+        over.args[w] = over.args[r];
+        kernel.run[dtype](over.args.data(), {0, 1, nullptr});
+        check_same(unpack(parameters_[w], dtype, whole.bytes[w]),
+                   unpack(parameters_[r], dtype, over.bytes[r]));
+      }
   }
 
  private:
@@ -134,6 +196,52 @@ class Call {
     Arg scalar;
   };
   static constexpr size_t kGuard = 67;  // elements; odd, so that vectors are not aligned
+
+  // NaN wherever nothing was written yet, aligned to 64 bytes, with a guard behind.
+  struct Workspace {
+    static constexpr size_t kAlign = 64;
+    size_t size;
+    std::vector<unsigned char> memory;
+    unsigned char* base;
+
+    explicit Workspace(i64 bytes) : size(size_t(bytes)), memory(size + 2 * kAlign, 0xFF) {
+      base =
+          memory.data() + (kAlign - reinterpret_cast<uintptr_t>(memory.data()) % kAlign) % kAlign;
+      std::memset(base + size, 0x5A, kAlign);
+    }
+    bool guard_intact() const {
+      return std::all_of(base + size, base + size + kAlign, [](u8 c) { return c == 0x5A; });
+    }
+  };
+  // Every parameter with its guard bands, and the arguments that point between them.
+  struct Memory {
+    std::vector<std::vector<unsigned char>> bytes;
+    std::vector<Arg> args;
+  };
+  Memory laid_out(int dtype) const {
+    Memory m;
+    for (const Parameter& p : parameters_) {
+      m.bytes.push_back(pack(p, dtype));
+      Arg a = p.scalar;
+      if (p.type == '0') a.p = nullptr;
+      if (p.type != '-' && p.type != '0') a.p = m.bytes.back().data() + kGuard * size_of(p, dtype);
+      m.args.push_back(a);
+    }
+    return m;
+  }
+  const Kernel& kernel_of(Isa isa) const {
+    const i32 row = find_kernel(name_.c_str());
+    REQUIRE_MESSAGE(row >= 0, name_);
+    REQUIRE_MESSAGE(std::string(table(isa)[row].roles) == roles(), name_);
+    return table(isa)[row];
+  }
+  static void check_same(const Values& want, const Values& got) {
+    for (size_t i = 0; i < want.size(); ++i)
+      if (!agree(want[i], got[i], 0)) {
+        CAPTURE(i);
+        REQUIRE(want[i] == got[i]);
+      }
+  }
 
   Call& add(Parameter p) {
     parameters_.push_back(std::move(p));
@@ -146,6 +254,17 @@ class Call {
       s += other ? char(p.role - 'a' + 'A') : p.role;
     }
     return s;
+  }
+  // The name and the numbers among the arguments.
+  std::string text() const {
+    std::ostringstream text;
+    text << name_;
+    for (const Parameter& p : parameters_)
+      if (p.type == '-' && p.role == 'i')
+        text << ' ' << p.scalar.i;
+      else if (p.type == '-')
+        text << ' ' << p.scalar.r;
+    return text.str();
   }
   static size_t size_of(const Parameter& p, int dtype) {
     switch (p.type) {
@@ -196,10 +315,9 @@ class Call {
     }
     return v;
   }
-  static bool agree(double a, double b, int dtype) {
-    if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
-    if (dtype == kFloat) return std::bit_cast<u64>(a) == std::bit_cast<u64>(b);
-    return a == b || std::fabs(a - b) <= 1e-12 * std::fabs(a);
+  static bool agree(double a, double b, double tolerance) {
+    if (same_bits(a, b)) return true;
+    return tolerance > 0 && std::isfinite(a) && std::fabs(a - b) <= tolerance * std::fabs(a);
   }
 
   std::string name_;
@@ -240,6 +358,24 @@ inline Values wild(i64 n, u64 seed = 1) {
   Rng rng{seed ^ 0x5eed};
   for (double& x : v)
     if (rng.next() % 5 == 0) x = double(float(special[rng.next() % count]));
+  return v;
+}
+
+// Factors of products, between -1 and 1 with some -0: as they are; so small that products are
+// subnormal, in float or in double; or with an infinity or a NaN in about one place of a hundred.
+enum class Factors { unit, tiny, tiny_in_double, special };
+
+inline Values factors(i64 n, u64 seed, Factors kind) {
+  Rng rng{seed};
+  Values v(static_cast<size_t>(n));
+  for (double& x : v) {
+    const u64 w = rng.next();
+    x = double(w & 0xFFFFFF) * 0x1p-23 - 1;
+    if (w % 13 == 0) x = -0.0;
+    if (kind == Factors::tiny) x = double(float(x * 3e-21));
+    if (kind == Factors::tiny_in_double) x *= 3e-160;
+    if (kind == Factors::special && (w >> 24) % 101 == 0) x = w & 1 ? INFINITY : NAN;
+  }
   return v;
 }
 

@@ -1,83 +1,8 @@
 // Convolutions of every instruction set against the plain loops, bit for bit.
-#include <doctest/doctest.h>
+#include "tests/kernels/call.h"
 
-#include <cmath>
-#include <cstring>
-#include <limits>
-#include <string>
-#include <vector>
-
-#include "kernels/table.h"
-
+namespace lat::test {
 namespace {
-
-using namespace lat::kernels;
-
-constexpr i64 kGuard = 64;
-
-std::vector<Isa> fast_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::v2, Isa::v3, Isa::v4, Isa::neon})
-    if (has_isa(isa)) isas.push_back(isa);
-  return isas;
-}
-
-enum class Values { unit, tiny, special };
-
-template <class T>
-std::vector<T> values(i64 n, u64 seed, Values kind) {
-  std::vector<T> v(static_cast<size_t>(n));
-  u64 s = seed * 0x9e3779b97f4a7c15u + 1;
-  for (T& x : v) {
-    s = s * 6364136223846793005u + 1442695040888963407u;
-    const u64 w = s >> 33;
-    x = T(double(w & 0xffffff) / 8388608.0 - 1.0);
-    if (w % 13 == 0) x = T(-0.0);
-    if (kind == Values::tiny) x *= sizeof(T) == 4 ? T(3e-21) : T(3e-160);  // products are subnormal
-    if (kind == Values::special && (w >> 8) % 101 == 0)
-      x = (w & 1) ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::quiet_NaN();
-  }
-  return v;
-}
-
-// An output between guards, filled with NaN or with given values.
-template <class T>
-struct Output {
-  std::vector<T> all;
-
-  explicit Output(i64 n) : all(size_t(n + 2 * kGuard), std::numeric_limits<T>::quiet_NaN()) {
-    for (size_t i = 0; i < size_t(kGuard); ++i) all[i] = all[all.size() - 1 - i] = T(12345);
-  }
-  explicit Output(const std::vector<T>& v) : Output(i64(v.size())) {
-    for (size_t i = 0; i < v.size(); ++i) all[size_t(kGuard) + i] = v[i];
-  }
-  T* data() { return all.data() + kGuard; }
-  bool guards_intact() const {
-    for (size_t i = 0; i < size_t(kGuard); ++i)
-      if (all[i] != T(12345) || all[all.size() - 1 - i] != T(12345)) return false;
-    return true;
-  }
-};
-
-template <class T>
-bool same_bits(const T* a, const T* b, i64 n) {
-  for (i64 i = 0; i < n; ++i) {
-    if (std::isnan(a[i]) && std::isnan(b[i])) continue;
-    if (std::memcmp(a + i, b + i, sizeof(T)) != 0) return false;
-  }
-  return true;
-}
-
-// Runs every part of a call, last part first, in a workspace of exactly the planned size.
-void run_parts(const Kernel& kernel, int dtype, const Arg* args, i64 count) {
-  const i64 bytes = kernel.plan[dtype](args).workspace;
-  std::vector<unsigned char> memory(size_t(bytes) + 128, 0xff);
-  unsigned char* const base =
-      memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64;
-  for (i64 i = 0; i < bytes + 64; ++i) base[i] = i < bytes ? 0xff : 0x5a;
-  for (i64 i = count; i-- > 0;) kernel.run[dtype](args, Part{i, count, base});
-  for (i64 i = bytes; i < bytes + 64; ++i) REQUIRE(base[i] == 0x5a);
-}
 
 struct Layer {
   i64 B, H, W, C, K, R, S, stride, pad;
@@ -92,104 +17,60 @@ struct Layer {
 
 enum class Pass { forward, data, filter, filter_into };
 
-template <class T>
 struct Inputs {
-  std::vector<T> x, y, f, bias;
+  Values x, y, f, bias, filters;  // filters: what filter_into adds to
 };
 
-template <class T>
-Inputs<T> inputs(const Layer& l, Values kind) {
+Inputs inputs(const Layer& l, Factors kind) {
   const u64 seed = u64(l.H * 31 + l.W * 7 + l.C * 3 + l.K);
-  return {values<T>(l.x_size(), seed, kind), values<T>(l.y_size(), seed + 1, kind),
-          values<T>(l.f_size(), seed + 2, kind), values<T>(l.C + l.K, seed + 3, kind)};
+  return {factors(l.x_size(), seed, kind), factors(l.y_size(), seed + 1, kind),
+          factors(l.f_size(), seed + 2, kind), factors(l.C + l.K, seed + 3, kind),
+          factors(l.f_size(), seed + 4, kind)};
 }
 
-template <class T>
-std::vector<Arg> arguments(const Layer& l, Pass pass, const Inputs<T>& in, bool bias, i64 act,
-                           T* out) {
-  std::vector<Arg> args;
-  const auto pointer = [&](const T* p) {
-    Arg arg;
-    arg.p = const_cast<T*>(p);
-    args.push_back(arg);
-  };
-  pointer(out);
-  pointer(pass == Pass::data ? in.y.data() : in.x.data());
+Call pass_of(const Layer& l, Pass pass, const Inputs& in, bool bias = false, i64 act = 0) {
   const bool filter = pass == Pass::filter || pass == Pass::filter_into;
-  pointer(filter ? in.y.data() : in.f.data());
-  if (!filter) pointer(bias ? in.bias.data() : nullptr);
-  const auto integer = [&](i64 i) {
-    Arg arg;
-    arg.i = i;
-    args.push_back(arg);
-  };
-  for (const i64 i : {l.B, l.H, l.W, l.C, l.K, l.R, l.S, l.P(), l.Q(), l.stride, l.pad}) integer(i);
-  if (!filter) integer(act);
-  return args;
+  Call call(pass == Pass::forward  ? "conv2d"
+            : pass == Pass::data   ? "conv2d_data"
+            : pass == Pass::filter ? "conv2d_filter"
+                                   : "conv2d_filter_into");
+  if (pass == Pass::filter_into)
+    call.inout(in.filters);
+  else
+    call.out(pass == Pass::forward ? l.y_size() : filter ? l.f_size() : l.x_size());
+  call.in(pass == Pass::data ? in.y : in.x).in(filter ? in.y : in.f);
+  if (!filter) bias ? call.in(in.bias) : call.null('r');
+  call.integers({l.B, l.H, l.W, l.C, l.K, l.R, l.S, l.P(), l.Q(), l.stride, l.pad});
+  if (!filter) call.integer(act);
+  return call;
 }
 
-template <class T>
-void check(const Layer& l, Pass pass, bool bias, i64 act, Values kind) {
-  const int dtype = sizeof(T) == 8;
-  const i32 row = i32(pass == Pass::forward  ? K::conv2d
-                      : pass == Pass::data   ? K::conv2d_data
-                      : pass == Pass::filter ? K::conv2d_filter
-                                             : K::conv2d_filter_into);
-  const Inputs<T> in = inputs<T>(l, kind);
-  const i64 size = pass == Pass::forward ? l.y_size()
-                   : pass == Pass::data  ? l.x_size()
-                                         : l.f_size();
-  const auto output = [&] {
-    return pass == Pass::filter_into ? Output<T>(values<T>(size, 99, kind)) : Output<T>(size);
-  };
-  Output<T> truth = output();
-  table(Isa::spec)[row].run[dtype](arguments(l, pass, in, bias, act, truth.data()).data(), Part{});
-  CHECK(truth.guards_intact());
-  for (const Isa isa : fast_isas()) {
-    const Kernel& kernel = table(isa)[row];
-    Output<T> planned = output();
-    const auto planned_args = arguments(l, pass, in, bias, act, planned.data());
-    const i64 parts = kernel.plan[dtype](planned_args.data()).parts;
-    CHECK(parts >= 1);
-    CHECK(parts <= 64);
-    for (const i64 count : {parts, i64(1), i64(2), i64(3), i64(7)}) {
-      Output<T> fast = output();
-      run_parts(kernel, dtype, arguments(l, pass, in, bias, act, fast.data()).data(), count);
-      const bool same = same_bits(truth.data(), fast.data(), size) && fast.guards_intact();
-      CHECK_MESSAGE(same, "pass ", int(pass), " ", isa_name(isa), " B ", l.B, " H ", l.H, " W ",
-                    l.W, " C ", l.C, " K ", l.K, " R ", l.R, " S ", l.S, " P ", l.P(), " Q ", l.Q(),
-                    " stride ", l.stride, " pad ", l.pad, " parts ", count, " bias ", bias, " act ",
-                    act, " dtype ", dtype);
-    }
-  }
-}
-
-template <class T>
-void check_all(const Layer& l, i64 act, Values kind) {
-  check<T>(l, Pass::forward, true, act, kind);
-  check<T>(l, Pass::forward, false, 0, kind);
-  check<T>(l, Pass::data, true, act, kind);
-  check<T>(l, Pass::data, false, 0, kind);
-  check<T>(l, Pass::filter, false, 0, kind);
-  check<T>(l, Pass::filter_into, false, 0, kind);
+void check_all(const Layer& l, i64 act, Factors kind, int dtype = kFloat) {
+  const Inputs in = inputs(l, kind);
+  pass_of(l, Pass::forward, in, true, act).check(dtype);
+  pass_of(l, Pass::forward, in).check(dtype);
+  pass_of(l, Pass::data, in, true, act).check(dtype);
+  pass_of(l, Pass::data, in).check(dtype);
+  pass_of(l, Pass::filter, in).check(dtype);
+  pass_of(l, Pass::filter_into, in).check(dtype);
 }
 
 TEST_CASE("conv: the layers of small image models") {
-  check_all<float>({2, 16, 16, 1, 32, 4, 4, 2, 1}, 1, Values::unit);
-  check_all<float>({2, 8, 8, 32, 32, 4, 4, 2, 1}, 1, Values::unit);
-  check_all<float>({1, 8, 8, 3, 64, 3, 3, 1, 1}, 1, Values::unit);
-  check_all<float>({2, 4, 4, 64, 48, 3, 3, 1, 1}, 0, Values::unit);
-  check_all<float>({1, 6, 6, 16, 40, 1, 1, 1, 0}, 0, Values::unit);
-  check_all<float>({3, 28, 28, 1, 8, 4, 4, 2, 1}, 2, Values::unit);
+  check_all({2, 16, 16, 1, 32, 4, 4, 2, 1}, 1, Factors::unit);
+  check_all({2, 8, 8, 32, 32, 4, 4, 2, 1}, 1, Factors::unit);
+  check_all({1, 8, 8, 3, 64, 3, 3, 1, 1}, 1, Factors::unit);
+  check_all({2, 4, 4, 64, 48, 3, 3, 1, 1}, 0, Factors::unit);
+  check_all({1, 6, 6, 16, 40, 1, 1, 1, 0}, 0, Factors::unit);
+  check_all({3, 28, 28, 1, 8, 4, 4, 2, 1}, 2, Factors::unit);
 }
 
 TEST_CASE("conv: sums longer than a chunk, cut inside a row of taps") {
-  check_all<float>({1, 5, 5, 29, 18, 5, 5, 1, 2}, 3, Values::unit);
-  check_all<float>({1, 4, 5, 192, 17, 2, 2, 1, 0}, 0, Values::unit);
-  check_all<float>({1, 3, 3, 600, 5, 1, 1, 1, 0}, 0, Values::unit);
-  check_all<float>({3, 14, 15, 2, 33, 3, 3, 1, 1}, 1, Values::unit);
-  check_all<float>({2, 24, 24, 3, 4, 3, 3, 1, 1}, 1, Values::unit);
-  check_all<float>({1, 4, 4, 3, 150, 4, 4, 2, 1}, 1, Values::unit);
+  check_all({1, 5, 5, 29, 18, 5, 5, 1, 2}, 3, Factors::unit);
+  check_all({1, 4, 5, 192, 17, 2, 2, 1, 0}, 0, Factors::unit);
+  check_all({1, 3, 3, 600, 5, 1, 1, 1, 0}, 0, Factors::unit);
+  check_all({3, 14, 15, 2, 33, 3, 3, 1, 1}, 1, Factors::unit);
+  check_all({2, 24, 24, 3, 4, 3, 3, 1, 1}, 1, Factors::unit);
+  check_all({1, 4, 4, 3, 150, 4, 4, 2, 1}, 1, Factors::unit);
 }
 
 TEST_CASE("conv: every small geometry") {
@@ -202,54 +83,50 @@ TEST_CASE("conv: every small geometry") {
           const i64 C = i64(turn % 4) + 1 + (turn % 3 == 0 ? 13 : 0);
           const i64 K = i64(turn % 5) + 1 + (turn % 4 == 0 ? 30 : 0);
           const i64 width = size + i64(turn % 3);
-          const Values kind = turn % 5 == 0   ? Values::tiny
-                              : turn % 7 == 0 ? Values::special
-                                              : Values::unit;
-          check_all<float>({1 + i64(turn % 2), size, width, C, K, taps, taps, stride, pad},
-                           i64(turn % 4), kind);
+          const Factors kind = turn % 5 == 0   ? Factors::tiny
+                               : turn % 7 == 0 ? Factors::special
+                                               : Factors::unit;
+          check_all({1 + i64(turn % 2), size, width, C, K, taps, taps, stride, pad}, i64(turn % 4),
+                    kind);
           ++turn;
         }
 }
 
 TEST_CASE("conv: taps that differ by axis, and outputs that stop early") {
-  check_all<float>({2, 7, 9, 3, 5, 2, 4, 2, 1}, 1, Values::unit);
-  check_all<float>({2, 7, 9, 3, 5, 4, 1, 2, 1}, 1, Values::unit);
-  check_all<float>({1, 12, 20, 2, 6, 3, 5, 1, 2}, 0, Values::unit);
-  check_all<float>({1, 9, 9, 2, 6, 3, 3, 2, 0, 2}, 0, Values::unit);
-  check_all<float>({1, 3, 40, 1, 1, 3, 3, 1, 1}, 0, Values::unit);
-  check_all<float>({1, 3, 70, 1, 2, 4, 4, 2, 1}, 0, Values::unit);
+  check_all({2, 7, 9, 3, 5, 2, 4, 2, 1}, 1, Factors::unit);
+  check_all({2, 7, 9, 3, 5, 4, 1, 2, 1}, 1, Factors::unit);
+  check_all({1, 12, 20, 2, 6, 3, 5, 1, 2}, 0, Factors::unit);
+  check_all({1, 9, 9, 2, 6, 3, 3, 2, 0, 2}, 0, Factors::unit);
+  check_all({1, 3, 40, 1, 1, 3, 3, 1, 1}, 0, Factors::unit);
+  check_all({1, 3, 70, 1, 2, 4, 4, 2, 1}, 0, Factors::unit);
 }
 
 TEST_CASE("conv: empty sizes") {
-  check_all<float>({0, 4, 4, 2, 3, 3, 3, 1, 1}, 1, Values::unit);
-  check_all<float>({1, 4, 4, 0, 3, 3, 3, 1, 1}, 1, Values::unit);
-  check_all<float>({1, 4, 4, 2, 0, 3, 3, 1, 1}, 1, Values::unit);
-  check_all<float>({1, 4, 4, 2, 3, 3, 3, 1, 1, 0}, 1, Values::unit);
+  check_all({0, 4, 4, 2, 3, 3, 3, 1, 1}, 1, Factors::unit);
+  check_all({1, 4, 4, 0, 3, 3, 3, 1, 1}, 1, Factors::unit);
+  check_all({1, 4, 4, 2, 0, 3, 3, 1, 1}, 1, Factors::unit);
+  check_all({1, 4, 4, 2, 3, 3, 3, 1, 1, 0}, 1, Factors::unit);
 }
 
 TEST_CASE("conv: an image alone has the bits it has in the batch") {
   const Layer l{5, 9, 9, 6, 19, 4, 4, 2, 1};
-  const Inputs<float> in = inputs<float>(l, Values::unit);
+  const Inputs in = inputs(l, Factors::unit);
   Layer single = l;
   single.B = 1;
+  const auto image = [](const Values& v, i64 b, i64 n) {
+    return Values(v.begin() + b * n, v.begin() + (b + 1) * n);
+  };
   for (const Isa isa : fast_isas()) {
-    Output<float> y(l.y_size()), dx(l.x_size());
-    const Kernel* const rows = table(isa);
-    run_parts(rows[i32(K::conv2d)], 0, arguments(l, Pass::forward, in, true, 1, y.data()).data(),
-              2);
-    run_parts(rows[i32(K::conv2d_data)], 0, arguments(l, Pass::data, in, true, 1, dx.data()).data(),
-              2);
+    const Values y = pass_of(l, Pass::forward, in, true, 1).run(isa, kFloat, 2)[0];
+    const Values dx = pass_of(l, Pass::data, in, true, 1).run(isa, kFloat, 2)[0];
     for (i64 b = 0; b < l.B; ++b) {
-      Inputs<float> one = in;
-      one.x.assign(in.x.begin() + b * single.x_size(), in.x.begin() + (b + 1) * single.x_size());
-      one.y.assign(in.y.begin() + b * single.y_size(), in.y.begin() + (b + 1) * single.y_size());
-      Output<float> y_one(single.y_size()), dx_one(single.x_size());
-      run_parts(rows[i32(K::conv2d)], 0,
-                arguments(single, Pass::forward, one, true, 1, y_one.data()).data(), 1);
-      run_parts(rows[i32(K::conv2d_data)], 0,
-                arguments(single, Pass::data, one, true, 1, dx_one.data()).data(), 1);
-      CHECK(same_bits(y_one.data(), y.data() + b * single.y_size(), single.y_size()));
-      CHECK(same_bits(dx_one.data(), dx.data() + b * single.x_size(), single.x_size()));
+      Inputs one = in;
+      one.x = image(in.x, b, single.x_size());
+      one.y = image(in.y, b, single.y_size());
+      CHECK(same_bits(pass_of(single, Pass::forward, one, true, 1).run(isa, kFloat, 1)[0],
+                      image(y, b, single.y_size())));
+      CHECK(same_bits(pass_of(single, Pass::data, one, true, 1).run(isa, kFloat, 1)[0],
+                      image(dx, b, single.x_size())));
     }
   }
 }
@@ -257,31 +134,26 @@ TEST_CASE("conv: an image alone has the bits it has in the batch") {
 TEST_CASE("conv: in double, the bits of the plain loops and the three passes are adjoint") {
   const Layer layers[] = {{2, 8, 8, 1, 9, 4, 4, 2, 1}, {2, 6, 7, 5, 4, 3, 3, 1, 1}};
   for (const Layer& l : layers) {
-    check_all<double>(l, 2, Values::unit);
+    check_all(l, 2, Factors::unit, kDouble);
     // <conv(x, f), dy> = <x, data(dy, f)> = <f, filter(x, dy)>
-    const Inputs<double> in = inputs<double>(l, Values::unit);
+    const Inputs in = inputs(l, Factors::unit);
+    const auto dot = [](const Values& a, const Values& b) {
+      REQUIRE(a.size() == b.size());
+      long double sum = 0;
+      for (size_t i = 0; i < b.size(); ++i)
+        sum += static_cast<long double>(a[i]) * static_cast<long double>(b[i]);
+      return sum;
+    };
     for (const Isa isa : fast_isas()) {
-      const Kernel* const rows = table(isa);
-      Output<double> y(l.y_size()), dx(l.x_size()), df(l.f_size());
-      run_parts(rows[i32(K::conv2d)], 1, arguments(l, Pass::forward, in, false, 0, y.data()).data(),
-                1);
-      run_parts(rows[i32(K::conv2d_data)], 1,
-                arguments(l, Pass::data, in, false, 0, dx.data()).data(), 1);
-      run_parts(rows[i32(K::conv2d_filter)], 1,
-                arguments(l, Pass::filter, in, false, 0, df.data()).data(), 1);
-      const auto dot = [](const double* a, const std::vector<double>& b) {
-        long double sum = 0;
-        for (size_t i = 0; i < b.size(); ++i)
-          sum += static_cast<long double>(a[i]) * static_cast<long double>(b[i]);
-        return sum;
-      };
-      const long double forward = dot(y.data(), in.y);
+      const auto run = [&](Pass pass) { return pass_of(l, pass, in).run(isa, kDouble, 1)[0]; };
+      const long double forward = dot(run(Pass::forward), in.y);
       // Every sum has at most 300 terms of size at most 1, and at most 4000 sums are added.
       const long double bound = 300.0L * 300.0L * 4000.0L * 0x1p-53L;
-      CHECK(std::fabs(forward - dot(dx.data(), in.x)) <= bound);
-      CHECK(std::fabs(forward - dot(df.data(), in.f)) <= bound);
+      CHECK(std::fabs(forward - dot(run(Pass::data), in.x)) <= bound);
+      CHECK(std::fabs(forward - dot(run(Pass::filter), in.f)) <= bound);
     }
   }
 }
 
 }  // namespace
+}  // namespace lat::test

@@ -105,12 +105,10 @@ void check_equal(const Function& f, Isa a, Isa b, u64 stride) {
     evaluate(f, a, ya, x);
     evaluate(f, b, yb, x);
     for (size_t k = 0; k < kBlock; ++k)
-      if (std::bit_cast<u32>(ya[k]) != std::bit_cast<u32>(yb[k]) &&
-          !(std::isnan(ya[k]) && std::isnan(yb[k]))) {
-        CAPTURE(f.name);
-        CAPTURE(x[k]);
-        REQUIRE(ya[k] == yb[k]);
-      }
+      if (!same_bits(double(ya[k]), double(yb[k])))
+        FAIL(std::string(f.name), "(", digits(double(x[k])), ") is ", digits(double(ya[k])), " in ",
+             std::string(isa_name(a)), ", ", digits(double(yb[k])), " in ",
+             std::string(isa_name(b)));
   }
 }
 

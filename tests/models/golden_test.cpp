@@ -12,11 +12,12 @@ using namespace lat;
 
 namespace {
 
-std::string first_losses(const models::Entry& entry) {
+std::string first_losses(const models::Entry& entry, Context::Options options) {
   DataOptions d;
   const bool shapes = std::string(entry.name) == "beta_vae";
   d.size = shapes ? 16 : 0;
-  models::Training t({.seed = 1}, entry.make(), load_data(shapes ? "shapes" : "digits", d),
+  options.seed = 1;
+  models::Training t(options, entry.make(), load_data(shapes ? "shapes" : "digits", d),
                      {.batch = 32});
   std::ostringstream out;
   for (int step = 0; step < 20; ++step) {
@@ -35,12 +36,14 @@ TEST_CASE("the first twenty losses of every model are the recorded bits") {
   REQUIRE_MESSAGE(source, "LATENT_SOURCE names the repository; ctest sets it");
   for (const models::Entry& entry : models::catalogue()) {
     const std::string path = std::string(source) + "/tests/golden/" + entry.name + ".csv";
-    const std::string now = first_losses(entry);
+    const std::string now = first_losses(entry, {});
     if (std::getenv("LATENT_WRITE_GOLDEN")) std::ofstream(path) << now;
     std::ifstream file(path);
     std::stringstream then;
     then << file.rdbuf();
     CAPTURE(path);
     CHECK(now == then.str());
+    CHECK(first_losses(entry, {.eager = true}) == now);
+    CHECK(first_losses(entry, {.threads = 3}) == now);
   }
 }

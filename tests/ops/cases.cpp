@@ -145,6 +145,16 @@ void add_shape(Rows& rows) {
     const Tensors t = unstack(sigmoid(x[0]));
     return Tensors{t[0] * t[2]};
   });
+  add("unstack", "one step used twice, rows besides", {{.shape = {3, 2}}},
+      [](Rng, const Tensors& x) {
+        const Tensor y = tanh(x[0]);
+        const Tensors t = unstack(y);
+        return Tensors{t[0] * t[2] + t[2], slice(y, 1, 3)};
+      });
+  add("unstack", "of (4)", {{.shape = {4}}}, [](Rng, const Tensors& x) {
+    const Tensors t = unstack(square(x[0]));
+    return Tensors{t[3] * t[1]};
+  });
   add("stack", "three of (2,3), one twice", {{.shape = {2, 3}}, {.shape = {2, 3}}},
       [](Rng, const Tensors& x) {
         return Tensors{square(stack(Tensors{x[0], x[1], x[0]}))};
@@ -159,6 +169,8 @@ void add_shape(Rows& rows) {
       [](Rng, const Tensors& x) {
         return Tensors{square(concat({x[0], x[1], x[0]}, 1))};
       });
+  add("concat", "no rows", {{.shape = {0, 2}}, {.shape = {0, 5}}},
+      [](Rng, const Tensors& x) { return Tensors{square(concat(x))}; });
   add("narrow", "last axis", {{.shape = {3, 7}}}, [](Rng, const Tensors& x) {
     return Tensors{square(narrow(x[0], -1, 2, 5)), narrow(x[0], 1, 0, 3) * narrow(x[0], 1, 4, 7)};
   });
@@ -425,6 +437,109 @@ void add_likelihoods(Rows& rows) {
                     classes});
 }
 
+// --- recurrence -----------------------------------------------------------------------------------------------------
+
+Input mask(const Shape& shape) { return {.shape = shape, .from = 0, .to = 2, .role = Role::bytes}; }
+
+void add_recurrent(Rows& rows) {
+  constexpr i64 kCellTerms = 8;
+  const auto last = [](Shape s, i64 n) {
+    s.dim[s.rank - 1] *= static_cast<int32_t>(n);
+    return s;
+  };
+  const auto cells = [&](const Shape& s, bool masked) {
+    Shape batch = s;
+    --batch.rank;
+    std::vector<Input> gru_inputs{{.shape = last(s, 3)}, {.shape = last(s, 3)}, {.shape = s}};
+    std::vector<Input> lstm_inputs{
+        {.shape = last(s, 4)}, {.shape = last(s, 4)}, {.shape = s}, {.shape = s}};
+    if (masked) gru_inputs.push_back(mask(batch)), lstm_inputs.push_back(mask(batch));
+    const std::string what = cat(s.text(), masked ? " masked" : "");
+    rows.push_back({"gru_cell", what, gru_inputs,
+                    [=](Rng, const Tensors& x) {
+                      return Tensors{gru_cell(x[0], x[1], x[2], masked ? x[3] : Tensor{})};
+                    },
+                    kCellTerms});
+    rows.push_back(
+        {"lstm_cell", what, lstm_inputs,
+         [=](Rng, const Tensors& x) {
+           const LstmState y = lstm_cell(x[0], x[1], {x[2], x[3]}, masked ? x[4] : Tensor{});
+           return Tensors{y.h, y.c};
+         },
+         kCellTerms});
+  };
+  for (const bool masked : {false, true})
+    for (const Shape& s : {Shape{3, 4}, Shape{5}, Shape{2, 2, 2, 3}, Shape{7, 33}, Shape{0, 3},
+                           Shape{3, 0}, Shape{41, 251}})
+      cells(s, masked);
+  const std::vector<Input> one{{.shape = {3, 8}}, {.shape = {3, 2}}, {.shape = {3, 2}}};
+  rows.push_back({"lstm_cell", "pre-activations in one tensor, h alone", one,
+                  [](Rng, const Tensors& x) {
+                    return Tensors{lstm_cell(x[0], {}, {x[1], x[2]}).h};
+                  },
+                  kCellTerms});
+  rows.push_back({"lstm_cell", "c alone", one,
+                  [](Rng, const Tensors& x) {
+                    return Tensors{lstm_cell(x[0], {}, {x[1], x[2]}).c};
+                  },
+                  kCellTerms});
+
+  const auto loops = [&](i64 T, i64 B, i64 H, bool masked) {
+    const i64 terms = (T + 1) * std::max(B, 4 * H);
+    const Input h{.shape = {B, H}};
+    const auto inputs = [&](i64 gates, std::vector<Input> start, bool bias) {
+      start.insert(start.begin(), Input{.shape = {T, B, gates * H}});
+      start.push_back({.shape = {H, gates * H}, .from = -1, .to = 1});
+      if (bias) start.push_back({.shape = {gates * H}, .from = -1, .to = 1});
+      if (masked) start.push_back(mask({T, B}));
+      return start;
+    };
+    const std::string what = cat(Shape{T, B, H}.text(), masked ? " masked" : "");
+    rows.push_back({"gru", what, inputs(3, {h}, true),
+                    [=](Rng, const Tensors& x) {
+                      return Tensors{gru(x[0], x[1], x[2], x[3], masked ? x[4] : Tensor{})};
+                    },
+                    terms});
+    rows.push_back({"lstm", what, inputs(4, {h, h}, false),
+                    [=](Rng, const Tensors& x) {
+                      const LstmState y = lstm(x[0], {x[1], x[2]}, x[3], masked ? x[4] : Tensor{});
+                      return Tensors{y.h, y.c};
+                    },
+                    terms});
+  };
+  for (const bool masked : {false, true}) {
+    loops(5, 2, 3, masked);
+    loops(1, 3, 2, masked);
+    loops(5, 18, 35, masked);
+    loops(3, 0, 2, masked);
+  }
+  loops(0, 2, 3, false);
+  const std::vector<Input> sequence{
+      {.shape = {5, 2, 9}}, {.shape = {2, 3}}, {.shape = {3, 9}, .from = -1, .to = 1}};
+  rows.push_back(
+      {"gru",
+       "no bias, the last state, the input alone",
+       {sequence[0], constant({2, 3}), constant({3, 9})},
+       [](Rng, const Tensors& x) { return Tensors{slice(gru(x[0], x[1], x[2], {}), 4, 5)}; },
+       64});
+  rows.push_back({"gru", "twice with shared weights", sequence,
+                  [](Rng, const Tensors& x) {
+                    const Tensor y = gru(x[0], x[1], x[2], {});
+                    return Tensors{gru(concat({y, y, y}), x[1], x[2], {})};
+                  },
+                  128});
+  rows.push_back({"lstm",
+                  "the last c alone",
+                  {{.shape = {5, 2, 12}},
+                   {.shape = {2, 3}},
+                   {.shape = {2, 3}},
+                   {.shape = {3, 12}, .from = -1, .to = 1}},
+                  [](Rng, const Tensors& x) {
+                    return Tensors{slice(lstm(x[0], {x[1], x[2]}, x[3]).c, 4, 5)};
+                  },
+                  64});
+}
+
 void add_effects(Rows& rows) {
   // The surrogate has the value's numbers here, so that differences see the gradient that is promised.
   rows.push_back({"straight_through", "(3,4)", {{.shape = {3, 4}}}, [](Rng, const Tensors& x) {
@@ -468,6 +583,7 @@ const std::vector<Case>& cases() {
     add_conv(rows);
     add_random(rows);
     add_likelihoods(rows);
+    add_recurrent(rows);
     add_effects(rows);
     return rows;
   }();

@@ -135,30 +135,51 @@ class Rig {
     return out;
   }
 
-  // Replays the recording of `what` one kernel call at a time: a call changes only what it declares as written.
+  // Runs the recording of `what` one kernel call at a time: a call changes only what it declares as written, and all of
+  // what it declares as written only.
   std::string stray_write(What what) {
     parts(what);
     prepare();
-    const Program& program = step_.program();
-    const auto& arena = ctx_.work_arena();
+    const Program& program = step_.recorded();
     const size_t size = static_cast<size_t>(program.work_bytes) + 256;
-    char* const memory = static_cast<char*>(arena.at(0));
+    char* const memory = program.work;
     std::memset(memory, 0xff, size);
-    std::vector<char> before(size);
+    std::vector<char> before(size), after(size);
     for (size_t i = 0; i < program.calls.size(); ++i) {
       const Call& c = program.calls[i];
+      const auto name = [&] {
+        return cat(ctx_.rows()[c.kernel].name, " of ", c.op ? c.op->name : "engine");
+      };
+      const auto each_output = [&](const char* wanted, auto&& f) {
+        const char* roles = ctx_.rows()[c.kernel].roles;
+        for (int32_t j = 0; j < c.count; ++j) {
+          const size_t a = static_cast<size_t>(c.first + j);
+          if (std::strchr(wanted, roles[j]) && program.places[a] == Place::work)
+            f(static_cast<char*>(program.args[a].p) - memory,
+              static_cast<size_t>(program.bytes[a]));
+        }
+      };
       std::memcpy(before.data(), memory, size);
       ctx_.replay(program, i, i + 1);
-      const char* roles = ctx_.rows()[c.kernel].roles;
-      for (int32_t j = 0; j < c.count; ++j) {
-        const size_t a = static_cast<size_t>(c.first + j);
-        if (!std::strchr("waWA", roles[j]) || program.places[a] != Place::work) continue;
-        const i64 at = arena.offset(program.args[a].p);
-        std::memcpy(before.data() + at, memory + at, static_cast<size_t>(program.bytes[a]));
-      }
+      std::memcpy(after.data(), memory, size);
+      each_output("waWA", [&](std::ptrdiff_t at, size_t n) {
+        std::memcpy(memory + at, before.data() + at, n);
+      });
       if (std::memcmp(before.data(), memory, size) != 0)
-        return cat(ctx_.rows()[c.kernel].name, " of ", c.op ? c.op->name : "engine",
-                   " wrote outside of its outputs");
+        return name() + " wrote outside of its outputs";
+      bool written = false;
+      each_output("wW", [&](std::ptrdiff_t at, size_t n) {
+        std::memset(memory + at, 0x55, n);
+        written = true;
+      });
+      if (written) ctx_.replay(program, i, i + 1);
+      std::string kept;
+      each_output("wW", [&](std::ptrdiff_t at, size_t n) {
+        if (std::memcmp(memory + at, after.data() + at, n) != 0)
+          kept = name() + " did not write all of an output";
+      });
+      if (!kept.empty()) return kept;
+      std::memcpy(memory, after.data(), size);
     }
     return "";
   }
@@ -242,7 +263,7 @@ class Rig {
 };
 
 void collect(Rig& rig, Verdict& verdict) {
-  for (const Call& c : rig.step_.program().calls)
+  for (const Call& c : rig.step_.recorded().calls)
     if (c.op) verdict.reached.insert(c.op->name);
   verdict.reached.insert(rig.reached_.begin(), rig.reached_.end());
 }

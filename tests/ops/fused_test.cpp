@@ -154,6 +154,31 @@ TEST_CASE("likelihoods are their formulas") {
       {{4, 6}}, 6);
 }
 
+TEST_CASE("recurrent cells are their equations") {
+  const auto gate = [](const Tensor& x, i64 k) { return narrow(x, -1, 3 * k, 3 * k + 3); };
+  agree(
+      "gru_cell", [](Rng, const Tensors& x) { return gru_cell(x[0], x[1], x[2]); },
+      [=](Rng, const Tensors& x) {
+        const Tensor r = sigmoid(gate(x[0], 0) + gate(x[1], 0));
+        const Tensor z = sigmoid(gate(x[0], 1) + gate(x[1], 1));
+        const Tensor n = tanh(gate(x[0], 2) + r * gate(x[1], 2));
+        return (1 - z) * n + z * x[2];
+      },
+      {{4, 9}, {4, 9}, {4, 3}});
+  agree(
+      "lstm_cell",
+      [](Rng, const Tensors& x) {
+        const LstmState s = lstm_cell(x[0], x[1], {x[2], x[2]});
+        return concat({s.h, s.c});
+      },
+      [=](Rng, const Tensors& x) {
+        const Tensor a = x[0] + x[1];
+        const Tensor c = sigmoid(gate(a, 1)) * x[2] + sigmoid(gate(a, 0)) * tanh(gate(a, 2));
+        return concat({sigmoid(gate(a, 3)) * tanh(c), c});
+      },
+      {{4, 12}, {4, 12}, {4, 3}});
+}
+
 TEST_CASE("the divergences of two distributions are their formulas") {
   const std::vector<Shape> four{{4, 3}, {4, 3}, {4, 3}, {4, 3}};
   agree(

@@ -201,8 +201,9 @@ TEST_CASE("read_tree: a real folder, without .git, build* and runs") {
   namespace fs = std::filesystem;
   const fs::path root = fs::temp_directory_path() / "latent_check_test";
   fs::remove_all(root);
-  for (const char* const path : {".git/config", ".ci/run", "build/a.cpp", "build_asan/a.cpp",
-                                 "runs/a", "engine/core/a.cpp", "engine/build/b.cpp"}) {
+  for (const char* const path :
+       {".git/config", ".ci/run", "build/a.cpp", "build_asan/a.cpp", "runs/a", "engine/core/a.cpp",
+        "engine/build/b.cpp", "engine/.git"}) {
     fs::create_directories((root / path).parent_path());
     std::ofstream(root / path) << "text of " << path;
   }

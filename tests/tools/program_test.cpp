@@ -463,6 +463,22 @@ TEST_CASE("folders of images: their own name, and files that do not belong toget
   CHECK(!fs::exists(in / "runs"));
 }
 
+TEST_CASE("train --memory: what a step takes, and nothing trained") {
+  const Folder in;
+  const Outcome o =
+      run(in, {"train", "vae", "--data", "digits", "--memory", "--threads", "2", "--json"});
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(keys(o.out) == "preset batch threads parameters kept recorded work workspace total");
+  const auto bytes = [&](const char* key) { return std::stod(value(o.out, key)); };
+  CHECK(bytes("work") > 0);
+  CHECK(bytes("work") < 0.6 * bytes("recorded"));
+  CHECK(bytes("total") == bytes("parameters") + bytes("kept") + bytes("work") + bytes("workspace"));
+  CHECK(run(in, {"train", "vae", "--data", "digits", "--memory"}).out.find("in all") !=
+        std::string::npos);
+  CHECK(!fs::exists(in / "runs"));
+  check_refused(in, {"train", "vae", "--memory", "--eager"}, 2, {"--eager"});
+}
+
 TEST_CASE("bench: the keys of the peers") {
   const Folder in;
   const Outcome o = run(in, {"bench", "step", "vae", "--batch", "2", "--threads", "1,2",

@@ -192,7 +192,7 @@ std::vector<Source> read_tree(const std::string& root) {
       }
       continue;
     }
-    if (!it->is_regular_file()) continue;
+    if (!it->is_regular_file() || name == ".git") continue;  // a worktree's .git is a file
     std::ifstream file(it->path(), std::ios::binary);
     if (!file) throw std::runtime_error("cannot read " + it->path().string());
     std::string text{std::istreambuf_iterator<char>(file), {}};

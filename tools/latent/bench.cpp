@@ -4,6 +4,7 @@
 #include <cmath>
 #include <new>
 
+#include "engine/data/file.h"
 #include "engine/train/fields.h"
 #include "tools/latent/bench_kernel.h"
 #include "tools/latent/commands.h"
@@ -63,51 +64,68 @@ void report(const std::string& name, int threads, const Timing& t, bool json) {
   flush_print();
 }
 
+// What the passes made of the recording.
+void report_passes(const std::string& name, Workload& w) {
+  w.step();
+  const Program &before = w.recorded(), &after = w.program();
+  const auto text = [](i64 bytes) { return size_text(static_cast<uint64_t>(bytes)); };
+  const auto runs = std::count_if(after.calls.begin(), after.calls.end(),
+                                  [](const Call& c) { return c.together > 1; });
+  print(cat(name, "  work memory ", text(before.work_bytes), " as recorded, ",
+            text(after.work_bytes), " replayed; ", before.calls.size(), " calls recorded, ",
+            after.calls.size(), " replayed, ", runs, runs == 1 ? " run" : " runs", " in tiles\n"));
+}
+
 // What a recorded call costs beyond its arithmetic: the replay against the same kernels called in a bare loop.
 void overhead(i64 batch, double seconds, bool json) {
   const auto w = make_workload("overhead", 1, batch);
-  const Timing step = clock([&] { w->step(); }, seconds / 3);
+  const Timing step = clock([&] { w->step(); }, seconds / 4);
   const Program program = w->program();
   constexpr std::align_val_t kAlign{64};
   void* const workspace =
       ::operator new(static_cast<size_t>(std::max<i64>(64, program.workspace)), kAlign);
-  // In turns, so that a machine that slows down slows both; the least of many is the cost without disturbance.
-  Timing replay, bare;
-  replay.ms = bare.ms = 1e300;
-  constexpr int kTurns = 20;
-  for (int turn = 0; turn < kTurns; ++turn) {
-    const double share = seconds / 3 / kTurns;
-    replay.ms = std::min(replay.ms, clock([&] { w->ctx().replay(program); }, share).min);
-    bare.ms = std::min(bare.ms, clock(
-                                    [&] {
-                                      const FloatGuard guard;
-                                      for (const Call& c : program.calls)
-                                        c.run(program.args.data() + c.first, {0, 1, workspace});
-                                    },
-                                    share)
-                                    .min);
+  const auto bare = [&] {
+    const FloatGuard guard;
+    for (const Call& c : program.calls) c.run(program.args.data() + c.first, {0, 1, workspace});
+  };
+  // In short turns, so that a machine that slows down slows all; the least of many is the cost without disturbance.
+  constexpr double kTurn = 0.1;  // milliseconds
+  const i64 n = std::max<i64>(1, static_cast<i64>(kTurn / step.min));
+  const auto shorten = [n](double& least, auto&& f) {
+    const double start = now_ms();
+    for (i64 i = 0; i < n; ++i) f();
+    least = std::min(least, (now_ms() - start) / static_cast<double>(n));
+  };
+  double by_step_ms = 1e300, replay_ms = 1e300, bare_ms = 1e300;
+  for (const double end = now_ms() + 750 * seconds; now_ms() < end;) {
+    shorten(by_step_ms, [&] { w->step(); });
+    shorten(replay_ms, [&] { w->ctx().replay(program); });
+    shorten(bare_ms, bare);
   }
   ::operator delete(workspace, kAlign);
   const double calls = static_cast<double>(program.calls.size());
-  const double by_replay = (replay.ms - bare.ms) * 1e3 / calls;
-  const double by_step = (step.min - bare.ms) * 1e3 / calls;
+  const double by_replay = (replay_ms - bare_ms) * 1e3 / calls;
+  const double by_step = (by_step_ms - bare_ms) * 1e3 / calls;
+  const double share = bare_ms / by_step_ms;
   if (json) {
     auto line = members("overhead", 1, step);
     line.push_back({"calls", program.calls.size()});
-    line.push_back({"replay_ms", rounded(replay.ms)});
-    line.push_back({"bare_ms", rounded(bare.ms)});
+    line.push_back({"replay_ms", rounded(replay_ms)});
+    line.push_back({"bare_ms", rounded(bare_ms)});
     line.push_back({"us_per_op", rounded(by_replay)});
     line.push_back({"us_per_op_of_step", rounded(by_step)});
+    line.push_back({"arithmetic", rounded(share)});
     print(Json::object(line).line() + "\n");
     return;
   }
-  print(cat("overhead  16-64-64-1 at batch 1, forward, backward, Adam: ", program.calls.size(),
-            " recorded calls, 1 thread\n"));
-  print(cat("  the kernels in a bare loop  ", fixed(bare.ms * 1e3, 2), " us\n"));
-  print(cat("  Context::replay             ", fixed(replay.ms * 1e3, 2), " us   ",
+  print(cat("overhead  16-64-64-1 at batch ", std::max<i64>(batch, 1),
+            ", forward, backward, Adam: ", program.calls.size(), " calls, 1 thread\n"));
+  print(cat("  the kernels in a bare loop  ", fixed(bare_ms * 1e3, 2), " us\n"));
+  print(cat("  Context::replay             ", fixed(replay_ms * 1e3, 2), " us   ",
             fixed(by_replay, 4), " us per op beyond the kernels\n"));
-  print(cat("  a call of the Step          ", fixed(step.min * 1e3, 2), " us   ", fixed(by_step, 4),
-            " us per op beyond the kernels\n"));
+  print(cat("  a call of the Step          ", fixed(by_step_ms * 1e3, 2), " us   ",
+            fixed(by_step, 4), " us per op beyond the kernels, ", fixed(100 * share, 1),
+            "% inside them\n"));
 }
 
 }  // namespace
@@ -116,24 +134,23 @@ int bench(const Args& args) {
   std::string kind, name, threads, batch, time;
   KernelBench kernel;
   bool json = false;
-  if (!parse_options(
-          "bench", "Times the work that ../peers times.",
-          {{"KIND", &kind, "step or kernel"},
-           {"NAME", &name, "vae, betavae, cnn or overhead; gemm, conv, exp ... (all kernels)"},
-           {"--threads", &threads, "1,2 for both (all usable cores)"},
-           {"--batch", &batch, "examples a step (the workload's own)"},
-           {"--seconds", &time, "for each line (3 for a step, 0.3 for a kernel)"},
-           {"--json", &json, "one JSON object a line"},
-           {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
-           {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
-           {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
-           {"--markdown", &kernel.markdown, "a table for a page"},
-           {"--csv", &kernel.csv, "a table for a program"},
-           {"--save", &kernel.save, "a file for a later --compare"},
-           {"--compare", &kernel.compare,
-            "a verdict for each line; exit code 5 when one is slower"},
-           {"--svg", &kernel.svg, "a file for a plot of the roofline"}},
-          args))
+  if (!parse_options("bench", "Times training steps and single kernels.",
+                     {{"KIND", &kind, "step or kernel"},
+                      {"NAME", &name, cat(workload_list(), "; gemm, conv, exp ... (all kernels)")},
+                      {"--threads", &threads, "1,2 for both (all usable cores)"},
+                      {"--batch", &batch, "examples a step (the workload's own)"},
+                      {"--seconds", &time, "for each line (3 for a step, 0.3 for a kernel)"},
+                      {"--json", &json, "one JSON object a line"},
+                      {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
+                      {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
+                      {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
+                      {"--markdown", &kernel.markdown, "a table for a page"},
+                      {"--csv", &kernel.csv, "a table for a program"},
+                      {"--save", &kernel.save, "a file for a later --compare"},
+                      {"--compare", &kernel.compare,
+                       "a verdict for each line; exit code 5 when one is slower"},
+                      {"--svg", &kernel.svg, "a file for a plot of the roofline"}},
+                     args))
     return 0;
   LAT_CHECK(kind != "ladder" && kind != "env", Code::usage, "", "'latent bench ", kind,
             "' is not part of this version; there are  latent bench step NAME  and  latent bench "
@@ -163,8 +180,7 @@ int bench(const Args& args) {
                                                            {"--compare", !kernel.compare.empty()},
                                                            {"--svg", !kernel.svg.empty()}})
     LAT_CHECK(!given, Code::usage, flag, "belongs to  latent bench kernel");
-  LAT_CHECK(!name.empty(), Code::usage, "",
-            "no step is named. There are vae, betavae, cnn, overhead");
+  LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
   const double spend = seconds("--seconds", time).value_or(3);
   if (name == "overhead") {
@@ -173,6 +189,7 @@ int bench(const Args& args) {
   }
   for (const i64 count : counts) {
     const auto w = make_workload(name, static_cast<int>(std::min<i64>(count, 1 << 20)), rows);
+    if (!json && count == counts.front()) report_passes(name, *w);
     report(name, static_cast<int>(count), clock([&] { w->step(); }, spend), json);
   }
   return 0;

@@ -10,6 +10,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "engine/data/file.h"
 #include "tools/latent/terminal.h"
 
 namespace lat::tools {
@@ -301,8 +302,11 @@ void announce(models::Training& t, const RunFolder& folder, const std::string& p
       machine.threads, machine.threads == 1 ? " thread" : " threads", "  exact  ->  ",
       folder.path());
   say("model  ", e.h, "x", e.w, "x", e.c, "  z ", t.model().latents(), "  ",
-      grouped(t.model().params().count()), " weights   data ", t.data().name, "  ",
-      grouped(t.data().train.n), " train / ", grouped(t.data().test.n), " held out");
+      grouped(t.model().params().count()), " weights   ",
+      machine.eager ? ""
+                    : size_text(static_cast<uint64_t>(t.memory().total())) + " training memory   ",
+      "data ", t.data().name, "  ", grouped(t.data().train.n), " train / ",
+      grouped(t.data().test.n), " held out");
 }
 
 std::vector<i64> top_latents(const models::Evaluation& e, size_t n) {

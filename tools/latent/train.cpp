@@ -17,7 +17,7 @@ struct TrainFlags {
   std::string what, data, data_path, env, epochs, steps, time, seed, out, resume;
   std::vector<std::string> set;
   MachineFlags machine;
-  bool json = false;
+  bool memory = false, json = false;
 };
 
 Stop stop_of(const TrainFlags& f) {
@@ -80,6 +80,34 @@ Json result(models::Training& t, const RunFolder& folder, const std::string& mod
        {"parameters", t.model().params().count()},
        {"hash", t.model().params().hash()},
        {"test", figures(out.test)}});
+}
+
+// What a step takes, to be read before anything is trained.
+void print_memory(models::Training& t, const std::string& preset, int threads, bool json) {
+  const models::StepMemory m = t.memory();
+  if (json) {
+    print(Json::object({{"preset", preset},
+                        {"batch", t.config().batch},
+                        {"threads", threads},
+                        {"parameters", m.parameters},
+                        {"kept", m.kept},
+                        {"recorded", m.recorded},
+                        {"work", m.work},
+                        {"workspace", m.workspace},
+                        {"total", m.total()}})
+              .line() +
+          "\n");
+    return;
+  }
+  const auto text = [](i64 bytes) { return size_text(static_cast<uint64_t>(bytes)); };
+  print(cat("training ", preset, " in batches of ", t.config().batch, ", ", threads,
+            threads == 1 ? " thread" : " threads", "; the data come on top\n",
+            "  parameters and their gradients    ", text(m.parameters), "\n",
+            "  moments, batch, results           ", text(m.kept), "\n",
+            "  tensors of one step               ", text(m.work), "   (", text(m.recorded),
+            " if none took another's place)\n", "  workspace of the kernels          ",
+            text(m.workspace), "\n", "  in all                            ", text(m.total()),
+            "\n"));
 }
 
 int resume(const TrainFlags& f, const Args& args, const Machine& machine) {
@@ -174,12 +202,15 @@ int train(const Args& args) {
             "run the model's code at every step; the bits are the same"},
            {"--out", &f.out, "the run's folder (runs/<data>-<preset>-NNNN)"},
            {"--resume", &f.resume, "go on with a run"},
+           {"--memory", &f.memory, "print what memory a step takes, and train nothing"},
            {"--json", &f.json, "the result as one line on standard output"}},
           args))
     return 0;
   LAT_CHECK(f.env.empty(), Code::usage, "--env " + f.env,
             "there are no agents in this version, so no environment can be trained on");
   const Machine machine = resolve(f.machine);
+  LAT_CHECK(!f.memory || (f.resume.empty() && !machine.eager), Code::usage, "--memory",
+            "a step is recorded and not run; leave --resume and --eager away");
   if (!f.resume.empty()) return resume(f, args, machine);
   LAT_CHECK(!f.what.empty(), Code::usage, "",
             "nothing to train is named. Give a preset or a .toml file, like:  latent train vae");
@@ -190,6 +221,11 @@ int train(const Args& args) {
   const Stop stop = stop_of(f);
   if (given(stop)) config.stop = stop;
   const std::string model = config.preset().model;
+  if (f.memory) {
+    const std::string preset = config.preset().name;
+    print_memory(*make_training(config, machine), preset, machine.threads, f.json);
+    return 0;
+  }
   const Begun run = begin(config, machine, f.out, command_text("train", args));
   if (run.outcome.interrupted) return kInterrupted;
   if (f.json)

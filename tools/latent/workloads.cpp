@@ -1,5 +1,6 @@
 #include "tools/latent/workloads.h"
 
+#include <numbers>
 #include <random>
 
 namespace lat::tools {
@@ -86,6 +87,155 @@ class SmallMlp : public Workload {
   Buffer x_, y_;
 };
 
+// Columns [0, n) and [n, 2n).
+std::pair<Tensor, Tensor> halves(const Tensor& x) {
+  const i64 n = x.cols() / 2;
+  return {narrow(x, -1, 0, n), narrow(x, -1, n, 2 * n)};
+}
+
+// The recurrent state-space model of PlaNet (Hafner et al. 2019) between the image networks.
+class Rssm : public Workload {
+ public:
+  Rssm(const Context::Options& o, i64 batch)
+      : Workload(o, "rssm"),
+        B(batch),
+        input_(params_, "input", S + A, H),
+        gru_(params_, "gru", H, H),
+        prior_hidden_(params_, "prior_hidden", H, 200),
+        prior_(params_, "prior", 200, 2 * S),
+        posterior_hidden_(params_, "posterior_hidden", H + E, 200),
+        posterior_(params_, "posterior", 200, 2 * S),
+        reward_(params_, "reward", {H + S, 300, 300, 1}),
+        embedding_(params_, "embedding", H + S, E) {
+    params_.materialise(ctx_);
+    adam_ = std::make_unique<Adam>(params_, Adam::Options{});
+    embeddings_ = normal({T, B, E});
+    actions_ = normal({T, B, A});
+    rewards_ = normal({T, B, 1});
+  }
+
+ private:
+  static constexpr i64 T = 50, E = 1024, H = 200, S = 30, A = 6;
+
+  struct Gaussian {
+    Tensor mean, stddev;  // (B,S)
+  };
+  static Gaussian gaussian(const Tensor& x) {
+    const auto [mean, raw] = halves(x);
+    return {mean, softplus(raw) + 0.1};
+  }
+  // KL( q || p ), summed over all: ()
+  static Tensor kl(const Gaussian& q, const Gaussian& p) {
+    const Tensor squares = square(q.stddev) + square(q.mean - p.mean);
+    return sum(log(p.stddev / q.stddev) + squares / (2 * square(p.stddev)) - 0.5);
+  }
+
+  Tensor body() override {
+    Tensor h = fill(ctx_, {B, H}, 0), z = fill(ctx_, {B, S}, 0), kls;
+    std::vector<Tensor> hs, zs;
+    const std::vector<Tensor> e = unstack(embeddings_), a = unstack(actions_);
+    for (size_t t = 0; t < e.size(); ++t) {
+      h = gru_.step(elu(input_(concat({z, a[t]}))), h);            // (B,H)
+      const Gaussian p = gaussian(prior_(elu(prior_hidden_(h))));  // (B,S)
+      const Gaussian q = gaussian(posterior_(elu(posterior_hidden_(concat({h, e[t]})))));
+      z = q.mean + q.stddev * lat::normal(Rng(ctx_), {B, S});  // (B,S)
+      kls = kls ? kls + kl(q, p) : kl(q, p);
+      hs.push_back(h);
+      zs.push_back(z);
+    }
+    const Tensor f = concat({stack(hs), stack(zs)});  // (T,B,H+S)
+    const Tensor loss =
+        (sum(square(embedding_(f) - embeddings_)) + sum(square(reward_(f) - rewards_)) + kls) /
+        static_cast<double>(B * T);  // ()
+    backward(loss, params_);
+    adam_->step();
+    return loss;
+  }
+
+  i64 B;
+  Params params_;
+  Linear input_;
+  Gru gru_;
+  Linear prior_hidden_, prior_, posterior_hidden_, posterior_;
+  Mlp reward_;
+  Linear embedding_;
+  std::unique_ptr<Adam> adam_;
+  Buffer embeddings_, actions_, rewards_;
+};
+
+// Soft actor-critic (Haarnoja et al. 2018b, algorithm 1): one update of critics, policy, temperature and targets.
+class Sac : public Workload {
+ public:
+  Sac(const Context::Options& o, i64 batch)
+      : Workload(o, "sac"),
+        B(batch),
+        q1_(critics_, "q1", {O + A, 256, 256, 1}),
+        q2_(critics_, "q2", {O + A, 256, 256, 1}),
+        pi_(policy_, "policy", {O, 256, 256, 2 * A}),
+        log_alpha_(temperature_.add("log_alpha", {1}, {})),
+        rate_(ctx_, "rate", 0.005) {
+    for (Params* p : {&critics_, &policy_, &temperature_}) {
+      p->materialise(ctx_);
+      adams_.push_back(std::make_unique<Adam>(*p, Adam::Options{.lr = 3e-4}));
+    }
+    targets_ = Buffer(ctx_, {critics_.size()});
+    set_values(targets_, to_host(critics_.memory_of_values()));
+    s_ = normal({B, O});
+    a_ = random({B, A});
+    r_ = normal({B, 1});
+    s_next_ = normal({B, O});
+    done_ = Buffer(ctx_, {B, 1});
+  }
+
+ private:
+  static constexpr i64 O = 17, A = 6;
+
+  // tanh of a normal draw and its log-density: (B,A), (B,1)
+  std::pair<Tensor, Tensor> act(const Tensor& s) {
+    const auto [mu, raw] = halves(pi_(s));
+    const Tensor log_sigma = clamp(raw, -20, 2), eps = lat::normal(Rng(ctx_), {B, A});
+    const Tensor u = mu + exp(log_sigma) * eps;
+    const Tensor log_slope = 2 * (std::numbers::ln2 - u - softplus(-2 * u));
+    const Tensor log_p = -0.5 * square(eps) - log_sigma - kHalfLog2Pi - log_slope;
+    return {tanh(u), sum(log_p, {.first = -1, .keep = true})};
+  }
+  Tensor lower(const Tensor& x) { return minimum(q1_(x), q2_(x)); }  // (B,1)
+
+  Tensor wanted() {  // (B,1)
+    const NoGrad off(ctx_);
+    const Bind frozen(critics_, targets_);
+    const auto [a, log_p] = act(s_next_);
+    const Tensor soft = lower(concat({s_next_, a})) - exp(temperature_[log_alpha_]) * log_p;
+    return r_ + 0.99 * (1 - done_) * soft;
+  }
+
+  Tensor body() override {
+    const Tensor y = wanted(), x = concat({s_, a_});
+    const Tensor error = mean(square(q1_(x) - y)) + mean(square(q2_(x) - y));  // ()
+    update(error, critics_, 0);
+    const auto [a, log_p] = act(s_);
+    const Tensor alpha = stop_gradient(exp(temperature_[log_alpha_]));
+    update(mean(alpha * log_p - lower(concat({s_, a}))), policy_, 1);
+    const Tensor surplus = stop_gradient(log_p) - static_cast<double>(A);
+    update(-mean(temperature_[log_alpha_] * surplus), temperature_, 2);
+    lerp(targets_, critics_.memory_of_values(), rate_);
+    return error;
+  }
+  void update(const Tensor& loss, const Params& params, size_t adam) {
+    backward(loss, params);
+    adams_[adam]->step();
+  }
+
+  static constexpr double kHalfLog2Pi = 0.9189385332046727;
+  i64 B;
+  Params critics_, policy_, temperature_;
+  Mlp q1_, q2_, pi_;
+  Slot log_alpha_;
+  Word rate_;
+  std::vector<std::unique_ptr<Adam>> adams_;
+  Buffer targets_, s_, a_, r_, s_next_, done_;
+};
+
 }  // namespace
 
 Buffer Workload::random(const Shape& shape) {
@@ -96,7 +246,23 @@ Buffer Workload::random(const Shape& shape) {
   return out;
 }
 
-std::vector<std::string> workload_names() { return {"vae", "betavae", "cnn", "overhead"}; }
+Buffer Workload::normal(const Shape& shape) {
+  Buffer out(ctx_, shape, DType::f32);
+  const NoGrad off(ctx_);
+  const Scratch scratch(ctx_);
+  set_values(out, to_host(lat::normal(Rng(ctx_), shape)));
+  return out;
+}
+
+std::vector<std::string> workload_names() {
+  return {"vae", "betavae", "cnn", "rssm", "sac", "overhead"};
+}
+
+std::string workload_list() {
+  std::string list;
+  for (const std::string& name : workload_names()) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
 
 std::unique_ptr<Workload> make_workload(const std::string& name, int threads, i64 batch) {
   const Context::Options options{.threads = threads};
@@ -108,9 +274,11 @@ std::unique_ptr<Workload> make_workload(const std::string& name, int threads, i6
     return std::make_unique<ModelWorkload>(options, "beta_vae", models::Example{64, 64, 1, 0},
                                            size(64), 1e-4);
   if (name == "cnn") return std::make_unique<Cnn>(options, size(64));
+  if (name == "rssm") return std::make_unique<Rssm>(options, size(50));
+  if (name == "sac") return std::make_unique<Sac>(options, size(256));
   if (name == "overhead") return std::make_unique<SmallMlp>(options, size(1));
   fail(Code::usage, "", "no step is called '", name, "'.", suggestion(name, workload_names()),
-       " There are vae, betavae, cnn, overhead");
+       " There are ", workload_list());
 }
 
 }  // namespace lat::tools

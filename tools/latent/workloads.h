@@ -12,17 +12,20 @@ namespace lat::tools {
 class Workload {
  public:
   virtual ~Workload() = default;
-  void step() { learn_(); }
+  Tensor step() { return learn_(); }  // the loss ()
   const Program& program() const { return learn_.program(); }
+  const Program& recorded() const { return learn_.recorded(); }
   Context& ctx() { return ctx_; }
 
  protected:
   using Body = std::function<Tensor()>;
   Workload(const Context::Options& options, const std::string& name)
       : ctx_(options), learn_(ctx_, name, [this] { return body(); }) {}
-  virtual Tensor body() = 0;  // the loss ()
+  virtual Tensor body() = 0;
   // Numbers from U(0, 1), the same in every run.
   Buffer random(const Shape& shape);
+  // Numbers from N(0, 1).
+  Buffer normal(const Shape& shape);
 
   Context ctx_;
 
@@ -33,8 +36,11 @@ class Workload {
 // vae       784-400-20, Bernoulli, batch 128, Adam 1e-3
 // betavae   64x64x1, four 4x4 convolutions of stride 2 with 32 channels, 256-256, z 10, beta 4, batch 64, Adam 1e-4
 // cnn       32x32x3, 3x3 convolutions 64, 64, 128 (stride 2), 128, 256 (stride 2), mean, 10 classes, batch 64, Adam 1e-3
+// rssm      50 steps of 50 sequences: embedding 1024, action 6, GRU 200, latent 30, reward head 300-300, Adam 1e-3
+// sac       observation 17, action 6, policy and two critics 256-256, batch 256, temperature, targets, Adam 3e-4
 // overhead  16-64-64-1, squared error, batch 1, Adam 1e-3: more calls than arithmetic
 std::vector<std::string> workload_names();
+std::string workload_list();  // "vae, betavae, ..."
 // `batch` 0: the workload's own.
 std::unique_ptr<Workload> make_workload(const std::string& name, int threads, i64 batch);
 
