@@ -36,14 +36,16 @@ Plan gemm_own(const Arg* a) {
   return matmul_plan<float>(out(a[0]), in(a[1]), in(a[2]), 1, a[4].i, a[5].i, a[6].i, 0);
 }
 constexpr Rung kGemm[] = {
-    {"01_naive", run<gemm_naive>, gemm_alone},
-    {"02_reordered", run<gemm_reordered>, gemm_alone},
-    {"03_tiled", run<gemm_tiled>, gemm_alone},
-    {"04_packed", run<gemm_packed>, gemm_alone},
-    {"05_vector", run<gemm_vector>, gemm_alone},
-    {"06_register_tile", run<gemm_register_tile>, gemm_alone},
-    {"07_threads", run<gemm_threads>, gemm_shared},
-    {"08_product", run<gemm_product>, gemm_own},
+    {"01_naive", "a dot product an element", run<gemm_naive>, gemm_alone},
+    {"02_reordered", "columns innermost: no addition waits for another", run<gemm_reordered>,
+     gemm_alone},
+    {"03_tiled", "a block of b stays in the second-level cache", run<gemm_tiled>, gemm_alone},
+    {"04_packed", "the block is copied to a panel without gaps", run<gemm_packed>, gemm_alone},
+    {"05_vector", "64 sums stay in registers", run<gemm_vector>, gemm_alone},
+    {"06_register_tile", "several rows share each load of the panel", run<gemm_register_tile>,
+     gemm_alone},
+    {"07_threads", "threads claim blocks of rows", run<gemm_threads>, gemm_shared},
+    {"08_product", "packs where it pays, masks the edges", run<gemm_product>, gemm_own},
 };
 
 // ---- conv: y, x, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act ---------------------------
@@ -75,12 +77,13 @@ Plan conv_own(const Arg* a) {
                             z.stride, z.pad, z.act);
 }
 constexpr Rung kConv[] = {
-    {"01_plain", run<conv_plain>, conv_none},
-    {"02_im2col", run<conv_im2col>, im2col_plan},
-    {"03_implicit_gemm", run<conv_implicit_gemm>, implicit_plan},
-    {"04_direct", run<conv_direct>, direct_plan},
-    {"05_fused", run<conv_fused>, direct_plan},
-    {"06_product", run<conv_product>, conv_own},
+    {"01_plain", "seven loops, a border test at every tap", run<conv_plain>, conv_none},
+    {"02_im2col", "patches as a matrix in memory, one product", run<conv_im2col>, im2col_plan},
+    {"03_implicit_gemm", "a few patches at a time, in the cache", run<conv_implicit_gemm>,
+     implicit_plan},
+    {"04_direct", "no patches: tiles read the framed image", run<conv_direct>, direct_plan},
+    {"05_fused", "bias and relu before the sums are stored", run<conv_fused>, direct_plan},
+    {"06_product", "tiles across lines, masked edges, threads", run<conv_product>, conv_own},
 };
 
 // ---- reparameterise_kl: z, eps, kl, mu, logvar, clock, rows, cols, seed, stream -----------------
@@ -106,10 +109,10 @@ Plan latent_shared(const Arg* a) {
   return share(a[6].i * a[7].i, kRandomGrain, ceil_div(a[6].i, 64));
 }
 constexpr Rung kLatent[] = {
-    {"01_chain", run<latent_chain>, latent_alone},
-    {"02_product", run<latent_product>, latent_shared},
-    {"03_tiles", run<latent_tiles>, latent_shared},
-    {"04_one_pass", run<latent_one_pass>, latent_shared},
+    {"01_chain", "one operation a pass: eight passes", run<latent_chain>, latent_alone},
+    {"02_product", "two kernels without temporaries, threads", run<latent_product>, latent_shared},
+    {"03_tiles", "both kernels on 64 rows at a time", run<latent_tiles>, latent_shared},
+    {"04_one_pass", "one loop: each input is loaded once", run<latent_one_pass>, latent_shared},
 };
 
 // ---- softmax: y, x, rows, cols; reduction: y, x, rows, cols, scale ------------------------------
@@ -123,10 +126,10 @@ Plan softmax_own(const Arg* a) {
   return log_softmax_plan<float>(out(a[0]), in(a[1]), a[2].i, a[3].i);
 }
 constexpr Rung kSoftmax[] = {
-    {"01_plain", run<softmax_plain>, rows_alone},
-    {"02_sweeps", run<softmax_sweeps>, rows_alone},
-    {"03_rows", run<softmax_rows>, rows_alone},
-    {"04_product", run<softmax_product>, softmax_own},
+    {"01_plain", "one element at a time", run<softmax_plain>, rows_alone},
+    {"02_sweeps", "vectors; each operation over the whole matrix", run<softmax_sweeps>, rows_alone},
+    {"03_rows", "all operations on a row while it is cached", run<softmax_rows>, rows_alone},
+    {"04_product", "threads share the rows", run<softmax_product>, softmax_own},
 };
 
 template <Reduction* f>
@@ -137,10 +140,11 @@ Plan reduction_own(const Arg* a) {
   return row_sum_plan<float>(out(a[0]), in(a[1]), a[2].i, a[3].i, a[4].r);
 }
 constexpr Rung kReduction[] = {
-    {"01_plain", run<reduction_plain>, rows_alone},
-    {"02_lanes", run<reduction_lanes>, rows_alone},
-    {"03_registers", run<reduction_registers>, rows_alone},
-    {"04_product", run<reduction_product>, reduction_own},
+    {"01_plain", "element c to lane c mod 64", run<reduction_plain>, rows_alone},
+    {"02_lanes", "64 elements at a time: no remainders", run<reduction_lanes>, rows_alone},
+    {"03_registers", "the lanes stay in registers", run<reduction_registers>, rows_alone},
+    {"04_product", "folds in vectors, masks the tail, threads", run<reduction_product>,
+     reduction_own},
 };
 
 template <i64 n>

@@ -10,6 +10,7 @@ using Run = void (*)(const Arg*, Part);
 // One version. It writes the specification's bits. `plan` is that of a kernel: 1 part where it knows no threads.
 struct Rung {
   const char* name;  // as its file: 01_naive
+  const char* does;  // what it does that the rung before did not
   Run run;
   Plan (*plan)(const Arg*);
 };
@@ -36,8 +37,7 @@ const Ladder& ladder(Isa isa, i64 index);
 //   read    a[16 part] = a checksum of b        write   a = 1
 //   copy    a = b                               triad   a = b + 3 c
 struct Stream {
-  const char*
-      name;  // read, write, copy, triad; once with ordinary stores and once with stores that bypass the caches
+  const char* name;  // as above; each with ordinary stores and with stores that bypass the caches
   Run run;
   i64 arrays;  // moved: n floats each
 };
