@@ -106,12 +106,12 @@ void latent_specification(const Arg* a, Part part) {
 }
 Plan latent_alone(const Arg* a) { return alone(a[6].i * a[7].i); }
 Plan latent_shared(const Arg* a) {
-  return share(a[6].i * a[7].i, kRandomGrain, ceil_div(a[6].i, 64));
+  return share(a[6].i * a[7].i, kRandomGrain, ceil_div(a[6].i, 16));
 }
 constexpr Rung kLatent[] = {
     {"01_chain", "one operation a pass: eight passes", run<latent_chain>, latent_alone},
     {"02_product", "two kernels without temporaries, threads", run<latent_product>, latent_shared},
-    {"03_tiles", "both kernels on 64 rows at a time", run<latent_tiles>, latent_shared},
+    {"03_tiles", "both kernels on 16 rows at a time", run<latent_tiles>, latent_shared},
     {"04_one_pass", "one loop: each input is loaded once", run<latent_one_pass>, latent_shared},
 };
 

@@ -148,7 +148,7 @@ TEST_CASE("every kind of work matches its specification and counts what it moves
 }
 
 TEST_CASE("names and shapes of kernels") {
-  CHECK(find_families("conv").size() == 3);
+  CHECK(find_families("conv").size() == 4);
   CHECK(find_families("conv_forward,gemm tn").size() == 2);
   CHECK(find_families("log").size() == 1);
   CHECK(find_families("").size() == families().size());

@@ -1,7 +1,7 @@
 // The block of b is copied once into a panel whose rows follow each other, filled up with +0 to 64 columns.
 //
-// In b the rows of a block lie n floats apart, a new page of memory every few; in the panel they are one run. The width
-// is now a constant, edges included, and the compiler may use vectors for the inner loop: no sum depends on another.
+// In b the rows of a block lie n floats apart: a new page of memory every few, and where n is a power of two, the same
+// few places of the cache. In the panel they are one run, and the width is a constant at the edge too.
 #include "kernels/common/chain.h"
 #include "kernels/study/rungs.h"
 
