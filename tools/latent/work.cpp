@@ -259,7 +259,7 @@ std::vector<Family> make_families() {
 const std::vector<std::pair<std::string, Family>>& ladder_families() {
   static const std::vector<std::pair<std::string, Family>> all{
       {"gemm", {"gemm", mnk, {{"", {512, 512, 512}}}, some, gemm<0>}},
-      {"conv", {"conv relu", layer, {{"burgess2", {16, 32, 32, 32, 32, 4, 2, 1}}}, few, conv_relu}},
+      {"conv", {"conv relu", layer, {{"burgess1", {64, 64, 64, 1, 32, 4, 2, 1}}}, few, conv_relu}},
       {"reparameterise_kl",
        {"reparameterise_kl", rows, {{"", {16384, 64}}}, {70, 500}, reparameterise_kl}},
       {"softmax", {"log_softmax", rows, {{"", {4096, 1000}}}, rows_most, log_softmax}},
