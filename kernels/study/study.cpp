@@ -22,7 +22,7 @@ STUDIES
 #endif
 #undef STUDIES
 
-const Probes& probes(Isa isa) {
+const Probes& probes([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::v2) return v2::probes();
   if (isa == Isa::v4) return v4::probes();
@@ -32,7 +32,7 @@ const Probes& probes(Isa isa) {
 #endif
 }
 
-const Ladder& ladder(Isa isa, i64 index) {
+const Ladder& ladder([[maybe_unused]] Isa isa, i64 index) {
 #if defined(__x86_64__)
   if (isa == Isa::v4) return v4::ladder(index);
   return v3::ladder(index);
