@@ -83,6 +83,10 @@ Context::Context(const Options& options)
   LAT_CHECK(is_real(options.real), Code::usage, "context", "the working type must be f32 or f64");
   LAT_CHECK(options.shards >= 1, Code::usage, "context", "shards is ", options.shards,
             "; expected 1 or more");
+  if (options.fast) {
+    fast_ = std::make_unique<Fast>(options.isa, team_);
+    rows_ = fast_->rows();
+  }
   ok_ = keep({}, DType::i32);
   *static_cast<int32_t*>(ok_.data) = 1;
   draws.clock = keep({16}, DType::u8);
@@ -123,22 +127,24 @@ Tensor Context::keep_parameters(const Shape& shape, DType dtype) {
   return t;
 }
 
+int32_t Context::row_of(K kernel, DType real, const Arg* args) {
+  const int32_t row = static_cast<int32_t>(kernel);
+  return fast_ && real == DType::f32 ? fast_->quicker(row, args) : row;
+}
+
 void Context::call(K kernel, DType real, std::initializer_list<Operand> operands) {
   if (!recording()) return call_now(kernel, real, operands);
-  const Kernel& row = rows_[static_cast<int32_t>(kernel)];
   Program& p = *program_;
-  Call c{static_cast<int32_t>(kernel),
-         static_cast<int32_t>(p.args.size()),
-         static_cast<int32_t>(operands.size()),
-         1,
-         real,
-         op,
-         row.run[type_index(real)]};
+  const size_t first = p.args.size();
   for (const Operand& o : operands) {
     p.args.push_back(o.arg);
     p.bytes.push_back(o.bytes);
     p.places.push_back(o.place);
   }
+  const int32_t index = row_of(kernel, real, p.args.data() + first);
+  const Kernel& row = rows_[index];
+  Call c{index, static_cast<int32_t>(first), static_cast<int32_t>(operands.size()), 1, real,
+         op,    row.run[type_index(real)]};
   const Plan plan = row.plan[type_index(real)](p.args.data() + c.first);
   c.parts = static_cast<int32_t>(plan.parts);
   p.calls.push_back(c);
@@ -148,12 +154,13 @@ void Context::call(K kernel, DType real, std::initializer_list<Operand> operands
 
 void Context::call_now(K kernel, DType real, std::initializer_list<Operand> operands) {
   const FloatGuard guard;
-  const Kernel& row = rows_[static_cast<int32_t>(kernel)];
   std::array<Arg, kMaxOperands> args;
-  LAT_CHECK(operands.size() <= kMaxOperands, Code::unsupported, row.name, "has ", operands.size(),
+  LAT_CHECK(operands.size() <= kMaxOperands, Code::unsupported,
+            rows_[static_cast<int32_t>(kernel)].name, "has ", operands.size(),
             " arguments; at most ", kMaxOperands, " are possible");
   std::transform(operands.begin(), operands.end(), args.begin(),
                  [](const Operand& o) { return o.arg; });
+  const Kernel& row = rows_[row_of(kernel, real, args.data())];
   const Plan plan = row.plan[type_index(real)](args.data());
   team_.reserve_workspace(plan.workspace);
   team_.run(row.run[type_index(real)], args.data(), plan.parts);

@@ -2,10 +2,12 @@
 // A context owns everything that can change a result: device, working real type, arenas, random key, thread team.
 // Contexts share nothing. Not for concurrent use: one context, one thread (its team is its own).
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/core/arena.h"
+#include "engine/core/fast.h"
 #include "engine/core/records.h"
 #include "engine/core/team.h"
 #include "engine/core/tensor.h"
@@ -21,6 +23,7 @@ class Context {
     int threads = 1;
     kernels::Isa isa = kernels::best_isa();
     u64 seed = 0;
+    bool fast = false;    // numerics `fast` (core/fast.h): f32 products may be a library's
     bool eager = false;   // Steps run their body at every call
     int shards = 1;       // G: parameter gradients are summed over G shards of the batch (DESIGN 4)
     bool poison = false;  // fresh eager tensors hold NaN, so that an element never written shows
@@ -33,6 +36,7 @@ class Context {
   Context& operator=(const Context&) = delete;
 
   const Options& options() const { return options_; }
+  const Fast* fast() const { return fast_.get(); }  // null where numerics are exact
   DType real() const { return options_.real; }
   const kernels::Kernel* rows() const { return rows_; }
 
@@ -108,6 +112,8 @@ class Context {
   i64 memory_bytes() const;
 
  private:
+  // The row of the table to call for `kernel`.
+  int32_t row_of(kernels::K kernel, DType real, const kernels::Arg* args);
   // A tensor without memory yet.
   Tensor described(const Shape& shape, DType dtype, Place place);
 
@@ -116,6 +122,7 @@ class Context {
   Arena parameters_, step_, work_;
   Heap persistent_;
   Team team_;
+  std::unique_ptr<Fast> fast_;
   Program* program_ = nullptr;
   i64 replayed_bytes_ = 0;
   std::vector<u32> generation_;  // of each open scope, outermost first

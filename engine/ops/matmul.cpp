@@ -6,6 +6,8 @@ namespace lat {
 
 namespace {
 
+constexpr i64 kFlagA = 1, kFlagB = 2;  // stored transposed
+
 struct Sizes {
   i64 batch, m, n, k;
   Shape out;

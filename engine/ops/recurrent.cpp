@@ -174,14 +174,15 @@ const Op k_gru{
       const Tensor x = b.in(0), h0 = b.in(1), w = b.in(2), dy = b.grad();
       const Tensor h = b.out(1), p = b.out(2), gates = b.out(3), dx = like(x), dp = like(p);
       const i64 T = x.dim[0], B = h0.dim[0], H = h0.dim[1];
-      Tensor carry;  // from step t + 1: (B,H)
+      const Tensor turned = permute(w, {1, 0});  // once, not in every product
+      Tensor carry;                              // from step t + 1: (B,H)
       for (i64 t = T - 1; t >= 0; --t) {
         const Tensor dh = like(h0), dp_t = row(dp, t);
         b.ctx().call(K::gru_cell_d1, h0.dtype,
                      {row(dx, t), dp_t, dh, row(dy, t), optional(carry), row(gates, t), row(p, t),
                       row(h, t), B, H});
         if (t > 0 || b.wants(1))
-          b.ctx().call(K::matmul_into, h0.dtype, {dh, dp_t, w, 1, B, H, 3 * H, kFlagB});
+          b.ctx().call(K::matmul_into, h0.dtype, {dh, dp_t, turned, 1, B, H, 3 * H, 0});
         carry = dh;
       }
       b.add(0, dx);
@@ -231,7 +232,8 @@ const Op k_lstm{
                    dc_new = b.grad(1);
       const Tensor c_new = b.out(1), h = b.out(2), c = b.out(3), gates = b.out(4), da = like(x);
       const i64 T = x.dim[0], B = h0.dim[0], H = h0.dim[1];
-      Tensor carry_h, carry_c;  // from step t + 1: (B,H)
+      const Tensor turned = permute(w, {1, 0});  // once, not in every product
+      Tensor carry_h, carry_c;                   // from step t + 1: (B,H)
       for (i64 t = T - 1; t >= 0; --t) {
         const Tensor dh = like(h0), dc = like(h0), da_t = row(da, t);
         b.ctx().call(K::lstm_cell_d1, h0.dtype,
@@ -240,7 +242,7 @@ const Op k_lstm{
                       row(c, t), row(c_new, t), optional(at(mask, t)), B, H});
         if (t > 0 || b.wants(1))
           b.ctx().call(mask ? K::matmul_into : K::matmul, h0.dtype,
-                       {dh, da_t, w, 1, B, H, 4 * H, kFlagB});
+                       {dh, da_t, turned, 1, B, H, 4 * H, 0});
         carry_h = dh;
         carry_c = dc;
       }

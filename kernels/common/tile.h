@@ -103,7 +103,14 @@ struct Tile {
   bool add = false;
   const T* bias = nullptr;
   bool relu = false;
+  bool far = false;  // c is not in the caches: fetched while the sums form
 };
+
+// Outputs of so many elements are not in the caches when their tile is stored.
+template <class T>
+constexpr bool is_far(i64 elements) {
+  return elements * i64(sizeof(T)) > 1 << 19;
+}
 
 template <class T, i64 M, i64 N, bool kByColumns>
 void tile(const Tile<T>& t) {
@@ -127,6 +134,12 @@ void tile(const Tile<T>& t) {
   }
   i64 lda_3 = 3 * lda;
   asm("" : "+r"(lda_3));
+  if (t.far) {
+#pragma GCC unroll 16
+    for (i64 i = 0; i < M; ++i)
+#pragma GCC unroll 16
+      for (i64 v = 0; v < N; ++v) __builtin_prefetch(t.c + i * t.ldc + v * w, 1);
+  }
   for (const Run *run = t.runs, *end = run + t.run_count; run != end; ++run) {
     for (i64 l = run->length; l > 0; --l) {
       V b_l[N];

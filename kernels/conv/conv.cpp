@@ -61,14 +61,19 @@ i64 unit_count(const Patches<T>& x, const Unit& unit) {
   return ceil_div(x.B, unit.images) * ceil_div(x.P, unit.outputs);
 }
 
-// A patch matrix of one column block per pixel is a plain matrix: its rows need not end with the image's.
+// A patch matrix of one column block per pixel is a plain matrix: its rows need not end with the image's lines.
 template <class T>
 void flatten(Patches<T>& x, Pixels<T>& out) {
   if (x.R != 1 || x.S != 1 || x.stride != 1 || x.pad_h != 0 || x.pad_w != 0 || x.P != x.H ||
       x.Q != x.W || out.row != x.Q * out.col || out.image != x.P * out.row)
     return;
-  x.W = x.Q = x.H * x.W, x.H = x.P = x.B, x.B = 1;
-  out.row = out.image;
+  constexpr i64 space = 64 << 10;  // bytes of a row, to be met by every panel of the filter
+  i64 lines = x.H;
+  while (lines > 1 && (x.H % lines != 0 || lines * x.W * x.C * i64(sizeof(T)) > space)) --lines;
+  x.Q = x.W *= lines;
+  x.P = x.H = x.B * x.H / lines;
+  x.B = 1;
+  out.row *= lines;
 }
 
 // Units [unit0,unit1) of: out = act(patches filter + bias), with `n` channels out. pack(dst, ldd, k, depth, j, cols)
@@ -80,6 +85,7 @@ void patches_times_filter(const Patches<T>& x, const Unit& unit, i64 unit0, i64 
   constexpr i64 panel = kTileCols<T>;
   constexpr i64 stripe = 8 * panel;  // columns of the filter that wait packed
   const i64 k = x.cols(), run = x.S * x.C, cuts = ceil_div(x.P, unit.outputs);
+  const bool far = is_far<T>(x.rows() * n);
   T* const b = workspace;
   T* const copy = b + (filter ? 0 : min_of(k, kChunk) * round_up(min_of(n, stripe), panel));
   Run runs[kChunk];
@@ -123,9 +129,10 @@ void patches_times_filter(const Patches<T>& x, const Unit& unit, i64 unit0, i64 
               for (i64 t = 0; t < tiles; ++t) {
                 const i64 i = along * t / tiles, rows = along * (t + 1) / tiles - i;
                 T* const c = y + i * ldy;
-                run_tile<T>({a + i * lda, lda, runs, run_count, b_panel, filter ? n : panel, c, ldy,
-                             cols, k0 > 0, last && bias ? bias + j : nullptr, last && act == 1},
-                            false, rows);
+                run_tile<T>(
+                    {a + i * lda, lda, runs, run_count, b_panel, filter ? n : panel, c, ldy, cols,
+                     k0 > 0, last && bias ? bias + j : nullptr, last && act == 1, far},
+                    false, rows);
                 if (last && act > 1) activate_tile(c, ldy, rows, cols, act);
               }
             }

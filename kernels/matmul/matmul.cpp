@@ -162,6 +162,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
   a.p += g * a.step, b.p += g * b.step;
   T* const c = x.c + g * x.m * x.n;
   const T* const bias = x.bias ? x.bias + g * x.bias_step : nullptr;
+  const bool far = is_far<T>(x.batch * x.m * x.n);
   alignas(64) T swapped[kTileSize<T>];
 
   for (i64 s0 = j0; s0 < j1; s0 += stripe) {
@@ -204,7 +205,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
           } else {
             T* const out = c + i * x.n + j;
             run_tile<T>({a_tile, lda, &run, 1, b_panel, ldb, out, x.n, cols, add,
-                         last && bias ? bias + j : nullptr, last && x.act == 1},
+                         last && bias ? bias + j : nullptr, last && x.act == 1, far},
                         a.by_k, rows);
             if (last && x.act > 1) activate_tile(out, x.n, rows, cols, x.act);
           }

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "engine/core/error.h"
+#include "engine/core/library.h"
 #include "tools/latent/peers.h"
 #include "tools/latent/results.h"
 
@@ -210,7 +211,7 @@ TEST_CASE("names and shapes of kernels") {
 }
 
 TEST_CASE("peers: the same numbers as plain loops, or the package that is missing") {
-  const Error absent = thrown([] { open_library("libno_such_library.so.7", "libno-such7"); });
+  const Error absent = thrown([] { lat::open_library("libno_such_library.so.7", "libno-such7"); });
   CHECK(absent.code == Code::machine);
   CHECK(contains(absent.what(), "apt-get install libno-such7"));
   CHECK(contains(thrown([] { open_peer("openblass"); }).what(), "Did you mean 'openblas'?"));

@@ -1,37 +1,21 @@
 #include "tools/latent/peers.h"
 
-#include <dlfcn.h>
-
 #include <map>
 
 #include "engine/core/error.h"
+#include "engine/core/library.h"
 
 namespace lat::tools {
 
 namespace {
 
-template <class F>
-F* function_of(void* library, const char* name, const std::string& file) {
-  void* const f = ::dlsym(library, name);
-  LAT_CHECK(f, Code::machine, file, "has no function ", name,
-            "; it is another version than this program knows");
-  return reinterpret_cast<F*>(f);
-}
-
 // ---- OpenBLAS -----------------------------------------------------------------------------------
 
-class OpenBlas : public Peer {
+class Blas : public Peer {
  public:
-  OpenBlas()
-      : library_(open_library(kFile, "libopenblas0-pthread")),
-        gemm_(function_of<Gemm>(library_, "cblas_sgemm", kFile)),
-        set_threads_(function_of<void(int)>(library_, "openblas_set_num_threads", kFile)) {}
-
   std::string name() const override { return "OpenBLAS"; }
-  std::string about() const override {
-    return function_of<const char*()>(library_, "openblas_get_config", kFile)();
-  }
-  void set_threads(int threads) override { set_threads_(threads); }
+  std::string about() const override { return library_.about; }
+  void set_threads(int threads) override { library_.set_threads(threads); }
 
   PeerCall prepare(const Family& family, const WorkShape& shape, Problem& problem) override {
     if (!family.name.starts_with("gemm")) return {};
@@ -40,20 +24,16 @@ class OpenBlas : public Peer {
     const auto c = std::make_shared<Floats>(i64{m} * n);
     const float *const a = problem.floats(1), *const b = problem.floats(2);
     return {[=, this] {
-              constexpr int kRowMajor = 101, kPlain = 111, kTransposed = 112;
-              gemm_(kRowMajor, a_turned ? kTransposed : kPlain, b_turned ? kTransposed : kPlain, m,
-                    n, k, 1, a, a_turned ? m : k, b, b_turned ? k : n, 0, c->data(), n);
+              library_.gemm(OpenBlas::kRowMajor,
+                            a_turned ? OpenBlas::kTransposed : OpenBlas::kPlain,
+                            b_turned ? OpenBlas::kTransposed : OpenBlas::kPlain, m, n, k, 1, a,
+                            a_turned ? m : k, b, b_turned ? k : n, 0, c->data(), n);
             },
             [c] { return c->data(); }};
   }
 
  private:
-  static constexpr const char* kFile = "libopenblas.so.0";
-  using Gemm = void(int, int, int, int, int, int, float, const float*, int, const float*, int,
-                    float, float*, int);
-  void* library_;
-  Gemm* gemm_;
-  void (*set_threads_)(int);
+  const OpenBlas& library_ = openblas();
 };
 
 // ---- oneDNN 2 -----------------------------------------------------------------------------------
@@ -301,17 +281,10 @@ class OneDnn : public Peer {
 
 }  // namespace
 
-void* open_library(const std::string& file, const std::string& package) {
-  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  LAT_CHECK(library, Code::machine, file, "cannot be opened: ", ::dlerror(),
-            ". Install it with  apt-get install ", package);
-  return library;
-}
-
 std::vector<std::string> peer_names() { return {"openblas", "onednn"}; }
 
 std::unique_ptr<Peer> open_peer(const std::string& name) {
-  if (name == "openblas") return std::make_unique<OpenBlas>();
+  if (name == "openblas") return std::make_unique<Blas>();
   if (name == "onednn") return std::make_unique<OneDnn>();
   fail(Code::usage, "--against", "'", name, "' is no library it can be held against.",
        suggestion(name, peer_names()), " There are openblas, onednn");

@@ -30,7 +30,4 @@ class Peer {
 std::unique_ptr<Peer> open_peer(const std::string& name);
 std::vector<std::string> peer_names();
 
-// A shared library. Code::machine names the package that brings it.
-void* open_library(const std::string& file, const std::string& package);
-
 }  // namespace lat::tools

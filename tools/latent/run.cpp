@@ -299,8 +299,8 @@ void announce(models::Training& t, const RunFolder& folder, const std::string& p
               const Machine& machine) {
   const models::Example& e = t.example();
   say("latent ", kVersion, "  preset ", preset, "  CPU ", kernels::isa_name(machine.isa), " x ",
-      machine.threads, machine.threads == 1 ? " thread" : " threads", "  exact  ->  ",
-      folder.path());
+      machine.threads, machine.threads == 1 ? " thread" : " threads", "  ", machine.numerics(),
+      "  ->  ", folder.path());
   say("model  ", e.h, "x", e.w, "x", e.c, "  z ", t.model().latents(), "  ",
       grouped(t.model().params().count()), " weights   ",
       machine.eager ? ""

@@ -144,7 +144,7 @@ void RunFolder::describe(const Json& config, const std::string& preset, const st
                     {"isa", kernels::isa_name(machine.isa)},
                     {"threads", machine.threads},
                     {"device", "cpu"},
-                    {"numerics", "exact"},
+                    {"numerics", machine.numerics()},
                     {"started", now()}})
           .pretty(),
       std::ios::trunc);

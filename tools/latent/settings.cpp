@@ -186,9 +186,8 @@ Machine resolve(const MachineFlags& flags) {
   LAT_CHECK(flags.device == "auto" || flags.device == "cpu", Code::usage, "--device", "'",
             flags.device, "' is none of auto, cpu, cuda, emulated.",
             suggestion(flags.device, devices));
-  LAT_CHECK(flags.numerics != "fast", Code::usage, "--numerics fast",
-            "this build computes in exact mode only. Leave the flag out");
-  LAT_CHECK(flags.numerics == "exact", Code::usage, "--numerics", "'", flags.numerics,
+  m.fast = flags.numerics == "fast";
+  LAT_CHECK(m.fast || flags.numerics == "exact", Code::usage, "--numerics", "'", flags.numerics,
             "' is neither exact nor fast.", suggestion(flags.numerics, {"exact", "fast"}));
   if (flags.isa.empty()) return m;
   std::string names, here;
@@ -210,6 +209,7 @@ std::unique_ptr<models::Training> make_training(Config& config, const Machine& m
   return std::make_unique<models::Training>(Context::Options{.threads = machine.threads,
                                                              .isa = machine.isa,
                                                              .seed = config.seed,
+                                                             .fast = machine.fast,
                                                              .eager = machine.eager},
                                             std::move(config.model), config.load(), config.train);
 }

@@ -81,7 +81,8 @@ std::string toml_text(Config& config);
 struct Machine {
   int threads = 1;
   kernels::Isa isa = kernels::best_isa();
-  bool eager = false;
+  bool eager = false, fast = false;
+  const char* numerics() const { return fast ? "fast" : "exact"; }
 };
 struct MachineFlags {
   std::string threads, device = "auto", numerics = "exact", isa;

@@ -65,15 +65,15 @@ void check_unchanged(const TrainFlags& f, Config& stored, const std::string& pat
 }
 
 Json result(models::Training& t, const RunFolder& folder, const std::string& model, u64 seed,
-            int threads, const RunOutcome& out) {
+            const Machine& machine, const RunOutcome& out) {
   return Json::object(
       {{"run", folder.path()},
        {"model", model},
        {"data", t.data().name},
        {"seed", seed},
-       {"threads", threads},
+       {"threads", machine.threads},
        {"device", "cpu"},
-       {"numerics", "exact"},
+       {"numerics", machine.numerics()},
        {"steps", t.done()},
        {"epochs", static_cast<double>(t.done()) / static_cast<double>(t.per_epoch())},
        {"seconds", out.seconds},
@@ -110,6 +110,13 @@ void print_memory(models::Training& t, const std::string& preset, int threads, b
             "\n"));
 }
 
+// What numerics `fast` found out; nothing where they are exact.
+void say_numerics(models::Training& t) {
+  if (const Fast* const fast = t.ctx().fast())
+    say("numerics fast: OpenBLAS computed ", fast->won(), " of ", fast->shapes(),
+        " shapes of product. A sum of k products is within 2 k 2^-24 sum |a b| of exact's");
+}
+
 int resume(const TrainFlags& f, const Args& args, const Machine& machine) {
   LAT_CHECK(f.out.empty(), Code::usage, "", "--resume goes on in its own folder; leave --out away");
   const Stop stop = stop_of(f);
@@ -136,7 +143,8 @@ int resume(const TrainFlags& f, const Args& args, const Machine& machine) {
   folder.add_command(command_text("train", args));
   const RunOutcome out = run_training(*t, folder, plan);
   if (out.interrupted) return kInterrupted;
-  if (f.json) print(result(*t, folder, model, config.seed, machine.threads, out).line() + "\n");
+  say_numerics(*t);
+  if (f.json) print(result(*t, folder, model, config.seed, machine, out).line() + "\n");
   say_figures(out.test);
   return 0;
 }
@@ -196,7 +204,7 @@ int train(const Args& args) {
            {"--seed", &f.seed, "of parameters, order and noise (0)"},
            {"--threads", &f.machine.threads, "threads (all usable cores)"},
            {"--device", &f.machine.device, "auto, cpu, cuda or emulated"},
-           {"--numerics", &f.machine.numerics, "exact or fast"},
+           {"--numerics", &f.machine.numerics, "exact, or fast: OpenBLAS where it is quicker"},
            {"--isa", &f.machine.isa, "v2, v3 or v4 (the best here)"},
            {"--eager", &f.machine.eager,
             "run the model's code at every step; the bits are the same"},
@@ -228,10 +236,10 @@ int train(const Args& args) {
   }
   const Begun run = begin(config, machine, f.out, command_text("train", args));
   if (run.outcome.interrupted) return kInterrupted;
+  say_numerics(*run.training);
   if (f.json)
-    print(
-        result(*run.training, run.folder, model, config.seed, machine.threads, run.outcome).line() +
-        "\n");
+    print(result(*run.training, run.folder, model, config.seed, machine, run.outcome).line() +
+          "\n");
   say_figures(run.outcome.test);
   return 0;
 }
