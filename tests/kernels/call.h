@@ -83,7 +83,10 @@ class Call {
 
   // The written buffers after the call; parts = 0: as planned. Parts run last to first.
   std::vector<Values> run(Isa isa, int dtype, i64 parts = 0) const {
-    const Kernel& kernel = kernel_of(isa);
+    return run(kernel_of(isa), dtype, parts);
+  }
+  // The same by a kernel that stands in no table.
+  std::vector<Values> run(const Kernel& kernel, int dtype, i64 parts = 0) const {
     auto [memory, args] = laid_out(dtype);
     const Plan plan = kernel.plan[dtype](args.data());
     REQUIRE(plan.parts >= 1);
@@ -114,17 +117,22 @@ class Call {
   // or to within a relative tolerance.
   void check(int dtype, double tolerance = 0) const {
     const std::vector<Values> want = run(Isa::spec, dtype);
-    for (const Isa isa : fast_isas())
-      for (const i64 parts : {0, 1, 2, 3, 7}) {
-        const std::vector<Values> got = run(isa, dtype, parts);
-        for (size_t b = 0; b < want.size(); ++b)
-          for (size_t i = 0; i < want[b].size(); ++i)
-            if (!agree(want[b][i], got[b][i], tolerance))
-              FAIL(text(), ", ", std::string(isa_name(isa)), ", ", parts, " parts, dtype ", dtype,
-                   ": output ", b, "[", i, "] of ", want[b].size(), " is ", digits(got[b][i]),
-                   ", not ", digits(want[b][i]));
-        CHECK(got.size() == want.size());
+    for (const Isa isa : fast_isas()) check(kernel_of(isa), want, isa_name(isa), dtype, tolerance);
+  }
+  // `kernel`, called `who` in messages, gives the values `want` in any number of parts.
+  void check(const Kernel& kernel, const std::vector<Values>& want, const std::string& who,
+             int dtype, double tolerance = 0) const {
+    for (const i64 parts : {0, 1, 2, 3, 7}) {
+      const std::vector<Values> got = run(kernel, dtype, parts);
+      REQUIRE(got.size() == want.size());
+      for (size_t b = 0; b < want.size(); ++b) {
+        REQUIRE(got[b].size() == want[b].size());
+        for (size_t i = 0; i < want[b].size(); ++i)
+          if (!agree(want[b][i], got[b][i], tolerance))
+            FAIL(text(), ", ", who, ", ", parts, " parts, dtype ", dtype, ": output ", b, "[", i,
+                 "] of ", want[b].size(), " is ", digits(got[b][i]), ", not ", digits(want[b][i]));
       }
+    }
   }
 
   // In float bit for bit, in double nearly.
