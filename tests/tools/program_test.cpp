@@ -426,6 +426,7 @@ TEST_CASE("bench kernel: keys, files, verdicts, refusals") {
   check_refused(in, quick + Words{"--compare", "absent.jsonl"}, 3, {"absent.jsonl"});
   put(in / "old.jsonl", "{\"kernel\": ");
   check_refused(in, quick + Words{"--compare", "old.jsonl"}, 3, {"old.jsonl", "byte"});
+  check_refused(in, quick + Words{"--numerics", "fast"}, 2, {"--against openblas"});
   check_refused(in, quick + Words{"--against", "openblass"}, 2, {"Did you mean 'openblas'?"});
   check_refused(in, {"bench", "step", "vae", "--against", "openblas"}, 2, {"--against"});
 }

@@ -147,6 +147,7 @@ int bench(const Args& args) {
            {"--json", &json, "one JSON object a line"},
            {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
            {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
+           {"--numerics", &kernel.numerics, "fast: what it would choose, beside exact"},
            {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
            {"--markdown", &kernel.markdown, "a table for a page"},
            {"--csv", &kernel.csv, "a table for a program"},
@@ -174,17 +175,20 @@ int bench(const Args& args) {
     kernel.threads = counts;
     kernel.seconds = seconds("--seconds", time).value_or(0.3);
     kernel.json = json;
+    LAT_CHECK(kind == "kernel" || kernel.numerics == "exact", Code::usage, "--numerics",
+              "belongs to  latent bench kernel; every rung of a ladder is exact");
     return kind == "kernel" ? bench_kernels(kernel) : bench_ladder(kernel);
   }
-  for (const auto& [flag, given] :
-       std::initializer_list<std::pair<const char*, bool>>{{"--shape", !kernel.shape.empty()},
-                                                           {"--against", !kernel.against.empty()},
-                                                           {"--isa", !kernel.isa.empty()},
-                                                           {"--markdown", kernel.markdown},
-                                                           {"--csv", kernel.csv},
-                                                           {"--save", !kernel.save.empty()},
-                                                           {"--compare", !kernel.compare.empty()},
-                                                           {"--svg", !kernel.svg.empty()}})
+  for (const auto& [flag, given] : std::initializer_list<std::pair<const char*, bool>>{
+           {"--shape", !kernel.shape.empty()},
+           {"--against", !kernel.against.empty()},
+           {"--isa", !kernel.isa.empty()},
+           {"--numerics", kernel.numerics != "exact"},
+           {"--markdown", kernel.markdown},
+           {"--csv", kernel.csv},
+           {"--save", !kernel.save.empty()},
+           {"--compare", !kernel.compare.empty()},
+           {"--svg", !kernel.svg.empty()}})
     LAT_CHECK(!given, Code::usage, flag,
               "belongs to  latent bench kernel  and  latent bench ladder");
   LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());

@@ -5,6 +5,7 @@
 
 #include "engine/data/file.h"
 #include "tools/latent/args.h"
+#include "tools/latent/bench_fast.h"
 #include "tools/latent/run_folder.h"
 #include "tools/latent/settings.h"
 
@@ -33,10 +34,13 @@ std::string capacity(const Level& l) {
 }  // namespace
 
 BenchRun::BenchRun(const KernelBench& options)
-    : options_(options), isa_(resolve({.threads = "1", .isa = options.isa}).isa) {
+    : options_(options),
+      isa_(resolve({.threads = "1", .numerics = options.numerics, .isa = options.isa}).isa) {
   LAT_CHECK(options.json + options.markdown + options.csv <= 1, Code::usage, "",
             "expected one of --json, --markdown, --csv");
   for (const std::string& name : words_of(options.against)) peers_.push_back(open_peer(name));
+  LAT_CHECK(options.numerics == "exact" || is_peer("OpenBLAS"), Code::usage, "--numerics fast",
+            "takes the quicker of two. Add  --against openblas");
   if (!options.compare.empty())
     for (const Result& r : read_results(options.compare)) before_[r.key()] = r.time;
 }
@@ -51,7 +55,7 @@ void BenchRun::columns(std::vector<Table::Column> left, std::vector<Table::Colum
 }
 
 size_t BenchRun::peer_width() const {
-  size_t width = 0;
+  size_t width = options_.numerics == "fast" ? std::string(FastBench::kImpl).size() : 0;
   for (const auto& p : peers_) width = std::max(width, p->name().size());
   return width;
 }
@@ -63,6 +67,7 @@ bool BenchRun::is_peer(const std::string& impl) const {
 
 void BenchRun::begin(int threads) {
   clock_.reset();
+  fast_.reset();
   bound_.reset();
   threads_ = threads;
   // The peers start their threads here: started later they would inherit the core to which this thread is bound.
@@ -74,6 +79,7 @@ void BenchRun::begin(int threads) {
     if (const PeerCall call = peer->prepare(gemm, shape, problem); call.run) call.run();
   }
   bound_ = std::make_unique<BoundTeam>(threads);
+  if (options_.numerics == "fast") fast_ = std::make_unique<FastBench>(isa_, bound_->team());
   if (is_terminal()) live_.show("measuring what the machine can do");
   clock_ = std::make_unique<Clock>(bound_->team(), isa_);
   peaks_ =
@@ -217,6 +223,7 @@ int BenchRun::finish(const std::string& title) {
              fixed(std::exp(logs / static_cast<double>(list.size())), 2), ", worst ",
              fixed(worst.first, 2), " at ", worst.second));
   }
+  if (fast_ && !fast_->summary().empty()) tell(fast_->summary());
   if (unsteady_ > 0)
     tell(cat("~: ", unsteady_,
              " ratios stand in no mean: the machine was busy with something else"));
@@ -306,9 +313,13 @@ int bench_kernels(const KernelBench& options) {
         std::vector<Candidate> candidates{
             {"latent", [&] { run.team().run(kernel.run[0], args, plan.parts); }}};
         candidates[0].run();
+        if (run.fast())
+          if (const auto fast = run.fast()->candidate(*f, shape, work, problem))
+            candidates.push_back(*fast);
         for (Candidate& peer : checked_peers(run, *f, shape, work, problem))
           candidates.push_back(std::move(peer));
         const std::vector<Result> results = run.measure(f->name, shape, work, candidates);
+        if (run.fast()) run.fast()->note(results);
         for (const Result& r : results)
           run.add(r, {r.kernel, r.shape, r.impl},
                   {r.impl == "latent" ? "" : run.ratio(r, results[0])});

@@ -13,7 +13,7 @@ namespace lat::tools {
 struct KernelBench {
   std::string names;  // of families, "" is all; or of one ladder
   std::string shape;  // "128,400,784" instead of a family's own shapes
-  std::string against, isa, save, compare, svg;
+  std::string against, isa, save, compare, svg, numerics = "exact";
   std::vector<i64> threads;
   double seconds = 0.3;  // for each line
   bool json = false, markdown = false, csv = false;
@@ -29,6 +29,8 @@ struct Candidate {
 
 // A run of the bench: the machine's peaks for one count of threads after the other, and everything found so far, printed as
 // it comes.
+class FastBench;
+
 class BenchRun {
  public:
   // Code::usage and Code::machine for options that cannot be met; nothing is measured yet.
@@ -39,6 +41,8 @@ class BenchRun {
   int threads() const { return threads_; }
   Team& team() { return bound_->team(); }
   const std::vector<std::unique_ptr<Peer>>& peers() const { return peers_; }
+
+  FastBench* fast() { return fast_.get(); }  // null without --numerics fast
 
   // Columns on both sides of the times, and what those on the right mean.
   void columns(std::vector<Table::Column> left, std::vector<Table::Column> right,
@@ -72,6 +76,7 @@ class BenchRun {
   std::vector<std::unique_ptr<Peer>> peers_;
   std::map<std::string, Timing> before_;  // by Result::key
   std::unique_ptr<BoundTeam> bound_;
+  std::unique_ptr<FastBench> fast_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Table> table_;
   std::vector<Table::Column> left_, right_;
