@@ -83,8 +83,8 @@ DataSet load_shapes(const DataOptions& options) {
   data.name = "shapes";
   data.source =
       "dSprites-R: a reproduction of dSprites (Matthey et al. 2017, Apache-2.0), drawn here";
-  auto test = std::async(std::launch::async, draw_shapes, kShapesTrain, kShapesTest, size,
-                         options.upright);
+  auto test =
+      std::async(std::launch::async, draw_shapes, kShapesTrain, kShapesTest, size, options.upright);
   data.train = draw_shapes(0, cut(kShapesTrain, options.limit), size, options.upright);
   data.test = test.get();
   return data;
