@@ -1,16 +1,16 @@
-# The tests of the emulator once more under the sanitizers; and every bug planted for one of them, which it must report.
+# The emulator's tests and those of the CUDA kernels once more under the sanitizers; and every bug planted for one of them,
+# which it must report.
 if(LAT_SANITIZE)
   return()
 endif()
 file(STRINGS kernels/emulator_test.cpp planted REGEX "^TEST_CASE.\"planted for ")
 function(lat_emulated_tests name sanitizers report)
   lat_emulator(_${name} ${sanitizers})
-  add_executable(test_emulated_${name} kernels/emulator_test.cpp $<TARGET_OBJECTS:latent_test_main>)
+  add_executable(test_emulated_${name} kernels/emulator_test.cpp kernels/cuda_test.cpp $<TARGET_OBJECTS:latent_test_main>)
   target_compile_options(test_emulated_${name} PRIVATE -O1)
-  target_link_libraries(test_emulated_${name} PRIVATE latent_emulator_${name})
+  target_link_libraries(test_emulated_${name} PRIVATE latent_emulated_${name} latent_kernels latent_cuda)
   add_test(NAME emulated.${name} COMMAND test_emulated_${name} --test-case-exclude=planted*)
   set(tests emulated.${name})
-  set(number 0)
   foreach(line ${planted})
     if(line MATCHES "planted for ${name}: ([^\"]+)")
       set(bug ${CMAKE_MATCH_1})

@@ -4,6 +4,7 @@
 //
 //   CU_SHARED(float, tile, [32][33]);    a static shared array
 //   CU_DYN_SHARED(float, row);           the dynamic one
+//   CU_UNROLL for (...)                  unrolled on a device
 //   stream.launch(kernel<T>, {grid, block}, arguments...);
 //   stream.launch(kernel<T>, {grid, block, bytes_of_dynamic_shared_memory}, arguments...);
 //   cu::                                 what is PTX: copy_async, copy_commit, copy_wait, named_barrier
@@ -17,6 +18,7 @@
 
 #include "kernels/common/cuda_stream.h"
 
+#define CU_UNROLL _Pragma("unroll")
 #define CU_SHARED(T, name, extents) __shared__ T name extents
 #define CU_DYN_SHARED(T, name)                                         \
   extern __shared__ __align__(128) unsigned char cu_dynamic_shared_[]; \

@@ -15,10 +15,10 @@
 #endif
 
 // ThreadSanitizer: kernels are instrumented and this file is not. Every CUDA thread is a fiber of
-// its own to it, ordered by barriers, __syncwarp and fences alone; the host creates them, for a
-// creator is ordered before what it creates. Threads must not allocate, nor write through memset or
-// memcpy, which are intercepted even here. Each block has new shared memory and new stacks: mapping
-// them again makes the sanitizer forget who wrote there.
+// its own to it, ordered by barriers, __syncwarp and fences alone. Blocks go to one of a few
+// processors in turn, each with its own stacks and shared memory: only those on the same one are
+// ordered. Threads must not allocate, nor write through memset or memcpy, which are intercepted even
+// here.
 #ifdef LAT_EMULATOR_TSAN
 #define LAT_TSAN(...) __VA_ARGS__
 constexpr bool kTsan = true;
@@ -88,7 +88,6 @@ struct Thread {
   PendingCopy copies[kPendingCopies];
   u32 copies_done = 0, copies_asked = 0;
   u32 group = 0;
-  void* tsan = nullptr;
 };
 
 struct Barrier {
@@ -110,11 +109,22 @@ struct SharedArray {
   Site at;
 };
 
-// Addresses that stand for orderings between threads; new ones for every block.
+// Addresses that stand for orderings between threads.
 struct Orderings {
+  u64 begin, end[2];  // of this block and of the one before, in turn
   u64 barrier[kBarriers][2];
   u64 warp[kBlockThreads / kWarp][2];
 };
+
+// What blocks use one after another.
+struct Processor {
+  std::vector<std::unique_ptr<Fiber>> fibers;
+  std::unique_ptr<char[]> room;
+  char* shared = nullptr;
+  Orderings orderings{};
+  u32 turn = 0;
+};
+constexpr u32 kProcessors = kTsan ? 4 : 1;
 
 std::string text(Index i) {
   return "(" + std::to_string(i.x) + "," + std::to_string(i.y) + "," + std::to_string(i.z) + ")";
@@ -137,8 +147,8 @@ class Executor {
 
  private:
   void run_block(Index block);
+  void add_fiber();
   void restart_fibers();
-  LAT_TSAN(void end_fibers();)
   void serve();
   void end(Thread& self);
   Thread* pick();
@@ -165,17 +175,16 @@ class Executor {
   Thread* current_ = nullptr;
   Warp warps_[kBlockThreads / kWarp];
   Barrier barriers_[kBarriers];
-  std::vector<std::unique_ptr<Fiber>> fibers_;
-  std::vector<Fiber*> idle_;
+  Processor processors_[kProcessors];
+  Processor* processor_ = nullptr;
+  u32 next_processor_ = 0;
+  std::vector<Fiber*> idle_;  // of the processor
   Context host_;
   std::exception_ptr failure_;
 
-  char* shared_ = nullptr;
   size_t shared_used_ = 0, shared_static_ = 0;
   std::vector<SharedArray> arrays_;  // the first is the dynamic one
-  std::unique_ptr<char[]> shared_room_;
-  LAT_TSAN(Orderings* orderings_ = nullptr; void* host_tsan_ = nullptr;
-           u64 end_ = 0, blocks_ = 0, blocks_done_ = 0;)
+  LAT_TSAN(void* host_tsan_ = nullptr;)
 };
 
 thread_local Executor executor;
@@ -212,10 +221,7 @@ Thread* Executor::pick() {
 // Leaves `from` for the thread `next`.
 void Executor::go(Context& from, Thread& next) {
   if (next.state == State::fresh) {
-    if (idle_.empty()) {
-      fibers_.push_back(std::make_unique<Fiber>(serve_forever));
-      idle_.push_back(fibers_.back().get());
-    }
+    if (idle_.empty()) add_fiber();
     next.fiber = idle_.back();
     idle_.pop_back();
   }
@@ -223,7 +229,7 @@ void Executor::go(Context& from, Thread& next) {
   next.state = State::running;
   current_ = &next;
   here.thread = next.index;
-  LAT_TSAN(__tsan_switch_to_fiber(next.tsan, __tsan_switch_to_fiber_no_sync);)
+  LAT_TSAN(__tsan_switch_to_fiber(next.fiber->tsan, __tsan_switch_to_fiber_no_sync);)
   switch_to(from, next.fiber->context);
 }
 
@@ -239,7 +245,10 @@ void Executor::serve() {
   for (;;) {
     Thread& self = *current_;
     try {
+      LAT_TSAN(__tsan_acquire(&processor_->orderings.begin);
+               __tsan_acquire(&processor_->orderings.end[processor_->turn ^ 1]);)
       (*body_)();
+      LAT_TSAN(__tsan_release(&processor_->orderings.end[processor_->turn]);)
       end(self);
     } catch (...) {
       failure_ = std::current_exception();
@@ -317,7 +326,6 @@ void Executor::run(const gpu::Launch& launch, Schedule schedule,
   count_ = u32(b.volume());
   if (threads_.size() < count_) threads_.resize(count_);
   turns_.resize(count_);
-  fibers_.reserve(kBlockThreads);
   idle_.reserve(kBlockThreads);
 
   const u64 blocks = u64(g.volume());
@@ -327,45 +335,43 @@ void Executor::run(const gpu::Launch& launch, Schedule schedule,
     for (u64 k = 0; k < blocks; ++k) blocks_in_order[k] = k;
     random_.shuffle(blocks_in_order.data(), blocks);
   }
-  LAT_TSAN(host_tsan_ = __tsan_get_current_fiber(); blocks_ = blocks; blocks_done_ = 0;)
-  for (u64 k = 0; k < blocks; ++k) {
+  LAT_TSAN(host_tsan_ = __tsan_get_current_fiber();)
+  for (u64 k = 0; k < blocks && !failure_; ++k) {
     const u64 at = order_ == Order::in_order  ? k
                    : order_ == Order::reverse ? blocks - 1 - k
                                               : blocks_in_order[k];
     run_block({unsigned(at % u64(g.x)), unsigned(at / u64(g.x) % u64(g.y)),
                unsigned(at / u64(g.x) / u64(g.y))});
   }
+  LAT_TSAN(for (Processor& p : processors_) for (u64& end : p.orderings.end) __tsan_acquire(&end);)
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
-// Destroys the sanitizer's fibers, each of which has ended or will not go on. What they did is
-// ordered before the end of the launch, and not before the next block.
-#ifdef LAT_EMULATOR_TSAN
-void Executor::end_fibers() {
-  for (u32 k = 0; k < count_; ++k) {
-    __tsan_switch_to_fiber(threads_[k].tsan, __tsan_switch_to_fiber_no_sync);
-    __tsan_release(&end_);
-    __tsan_switch_to_fiber(host_tsan_, __tsan_switch_to_fiber_no_sync);
-    __tsan_destroy_fiber(threads_[k].tsan);
-  }
-  if (failure_ || ++blocks_done_ == blocks_) __tsan_acquire(&end_);
+void Executor::add_fiber() {
+  processor_->fibers.push_back(std::make_unique<Fiber>(serve_forever));
+  idle_.push_back(processor_->fibers.back().get());
+  LAT_TSAN(idle_.back()->tsan = __tsan_create_fiber(0);)
 }
-#endif
 
+// What threads that did not end had on their stacks is forgotten.
 void Executor::restart_fibers() {
-  idle_.clear();
-  for (const auto& fiber : fibers_) {
+  for (const auto& fiber : processor_->fibers) {
+    LAT_TSAN(__tsan_switch_to_fiber(fiber->tsan, __tsan_switch_to_fiber_no_sync);
+             __tsan_release(&processor_->orderings.end[processor_->turn]);
+             __tsan_switch_to_fiber(host_tsan_, __tsan_switch_to_fiber_no_sync);)
     fiber->restart();
-    idle_.push_back(fiber.get());
   }
 }
 
 void Executor::run_block(Index block) {
   here.block = block;
+  processor_ = &processors_[next_processor_++ % kProcessors];
+  processor_->turn ^= 1;
   new_shared();
-  if (kTsan) {
-    while (fibers_.size() < count_) fibers_.push_back(std::make_unique<Fiber>(serve_forever));
-    restart_fibers();
-  }
+  idle_.clear();
+  for (const auto& fiber : processor_->fibers) idle_.push_back(fiber.get());
+  if (kTsan)
+    while (idle_.size() < count_) add_fiber();
   for (Barrier& b : barriers_) b = {};
   for (u32 w = 0; w * kWarp < count_; ++w) {
     const u32 lanes = count_ - w * kWarp;
@@ -379,7 +385,6 @@ void Executor::run_block(Index block) {
     t.state = State::fresh;
     t.fiber = nullptr;
     t.copies_done = t.copies_asked = t.group = 0;
-    LAT_TSAN(t.tsan = __tsan_create_fiber(0);)
     turns_[k] = order_ == Order::reverse ? count_ - 1 - k : k;
     if (++index.x == here.block_dim.x) {
       index.x = 0;
@@ -405,14 +410,13 @@ void Executor::run_block(Index block) {
   ended_ = 0;
   failure_ = nullptr;
 
+  LAT_TSAN(__tsan_release(&processor_->orderings.begin);)
   go(host_, *pick());
 
-  LAT_TSAN(end_fibers();)
-  if (failure_) {
-    restart_fibers();  // what others had on their stacks is forgotten
-    std::rethrow_exception(std::exchange(failure_, nullptr));
-  }
-  check_guards();
+  if (failure_)
+    restart_fibers();
+  else
+    check_guards();
 }
 
 // ---- waiting ------------------------------------------------------------------------------------
@@ -443,7 +447,7 @@ u32 Executor::barrier(const char* what, u32 id, u32 threads, bool predicate, Sit
   ++b.arrived;
   b.votes += predicate;
   const u32 phase = b.phase;
-  LAT_TSAN(__tsan_release(&orderings_->barrier[id][phase]);)
+  LAT_TSAN(__tsan_release(&processor_->orderings.barrier[id][phase]);)
   if (b.arrived == expected) {
     b.result[phase] = b.votes;
     b.phase ^= 1;
@@ -458,7 +462,7 @@ u32 Executor::barrier(const char* what, u32 id, u32 threads, bool predicate, Sit
     self.at = at;
     wait(self);
   }
-  LAT_TSAN(__tsan_acquire(&orderings_->barrier[id][phase]);)
+  LAT_TSAN(__tsan_acquire(&processor_->orderings.barrier[id][phase]);)
   return b.result[phase];
 }
 
@@ -478,7 +482,7 @@ u64 Executor::meet(const char* what, Meeting kind, u32 mask, u64 value, u32 sour
   self.state = State::at_meeting;
   warp.waiting |= 1u << lane;
   LAT_TSAN(const u32 phase = warp.phase;
-           if (kind == Meeting::sync) __tsan_release(&orderings_->warp[number][phase]);)
+           if (kind == Meeting::sync) __tsan_release(&processor_->orderings.warp[number][phase]);)
   complete(number, mask, kind);
   if (self.state == State::at_meeting) {
     wait(self);
@@ -486,7 +490,7 @@ u64 Executor::meet(const char* what, Meeting kind, u32 mask, u64 value, u32 sour
     self.state = State::running;
     --ready_;
   }
-  LAT_TSAN(if (kind == Meeting::sync) __tsan_acquire(&orderings_->warp[number][phase]);)
+  LAT_TSAN(if (kind == Meeting::sync) __tsan_acquire(&processor_->orderings.warp[number][phase]);)
   return self.value;
 }
 
@@ -538,27 +542,20 @@ void Executor::complete(u32 number, u32 mask, Meeting kind) {
 // ---- shared memory ------------------------------------------------------------------------------
 
 void Executor::new_shared() {
-#ifdef LAT_EMULATOR_TSAN
-  const size_t room = kSharedRoom + sizeof(Orderings);
-  if (shared_) munmap(shared_, room);
-  shared_ = static_cast<char*>(
-      mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  orderings_ = reinterpret_cast<Orderings*>(shared_ + kSharedRoom);
-#else
-  if (!shared_) {
+  if (!processor_->room) {
     constexpr size_t align = 1024;
-    shared_room_.reset(new char[kSharedRoom + align]);
-    shared_ = shared_room_.get() + (align - reinterpret_cast<uintptr_t>(&shared_room_[0]) % align);
+    processor_->room.reset(new char[kSharedRoom + align]);
+    char* const room = processor_->room.get();
+    processor_->shared = room + (align - reinterpret_cast<uintptr_t>(room) % align);
   }
-#endif
-  unpoison(shared_, kSharedRoom);
+  unpoison(processor_->shared, kSharedRoom);
   shared_used_ = shared_static_ = 0;
   arrays_.clear();
   place(nullptr, size_t(launch_->shared), "the dynamic array", {launch_->file, launch_->line});
 }
 
 char* Executor::place(const void* key, size_t bytes, const char* array, Site at) {
-  char* const base = shared_ + shared_used_;
+  char* const base = processor_->shared + shared_used_;
   const size_t whole = (bytes + 127) / 128 * 128 + 2 * kSharedGuard;
   if (shared_used_ + whole > kSharedRoom)
     throw error(text(at) + ": more shared memory than a block can have");
@@ -603,7 +600,7 @@ bool Executor::start_copy(const Copy& copy, Site at) {
     throw error(name(self) + ": cp.async of " + std::to_string(copy.bytes) + " bytes at " +
                 text(at) + " is not aligned to them");
   const char* const to = static_cast<const char*>(copy.to);
-  if (to < shared_ || to + copy.bytes > shared_ + kSharedRoom)
+  if (to < processor_->shared || to + copy.bytes > processor_->shared + kSharedRoom)
     throw error(name(self) + ": cp.async at " + text(at) + " does not write to shared memory");
   if (order_ == Order::unfair && random_.next() % 2) return true;
   if (self.copies_asked == kPendingCopies)

@@ -115,11 +115,6 @@ Fiber::~Fiber() {
 // The first switch returns into enter(), with the stack as a call would have left it.
 void Fiber::restart() {
   unpoison(context.stack, kStack);
-#ifdef LAT_EMULATOR_TSAN
-  if (mmap(context.stack, kStack, PROT_READ | PROT_WRITE,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-    throw std::bad_alloc();
-#endif
 #ifdef LAT_EMULATOR_ASAN
   context.fake_stack = nullptr;
 #endif

@@ -41,6 +41,7 @@ class Fiber {
   void restart();
 
   Context context;
+  void* tsan = nullptr;  // what ThreadSanitizer calls it
 };
 
 // Stops here, as `from`, and goes on where `to` stopped.

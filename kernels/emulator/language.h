@@ -20,6 +20,7 @@
 #define gridDim (::lat::emu::here.grid_dim)
 constexpr int warpSize = 32;
 
+#define CU_UNROLL
 #define CU_SHARED(T, name, extents)                 \
   using name##_array = T extents;                   \
   static const char name##_key = 0;                 \
