@@ -85,7 +85,6 @@ struct Thread {
   Meeting kind{};
   u32 mask = 0, source = 0;
   u64 value = 0;
-  PendingCopy copies[kPendingCopies];
   u32 copies_done = 0, copies_asked = 0;
   u32 group = 0;
 };
@@ -168,9 +167,10 @@ class Executor {
   Order order_ = Order::in_order;
   Random random_{};
   std::vector<Thread> threads_;
-  u32 count_ = 0;               // threads of a block
-  std::vector<u32> turns_;      // in which order they are asked
-  u32 cursor_ = 0, ready_ = 0;  // `ready_` counts the fresh too
+  std::vector<PendingCopy> copies_;  // kPendingCopies of each
+  u32 count_ = 0;                    // threads of a block
+  std::vector<u32> turns_;           // in which order they are asked
+  u32 cursor_ = 0, ready_ = 0;       // `ready_` counts the fresh too
   u32 ended_ = 0;
   Thread* current_ = nullptr;
   Warp warps_[kBlockThreads / kWarp];
@@ -187,7 +187,7 @@ class Executor {
   LAT_TSAN(void* host_tsan_ = nullptr;)
 };
 
-thread_local Executor executor;
+constinit thread_local Executor* executor = nullptr;  // of this host thread, once it ran a grid
 
 gpu::Error Executor::error(const std::string& what) const {
   return gpu::Error(what + "\n  in block " + text(here.block) + " of the kernel launched at " +
@@ -195,7 +195,7 @@ gpu::Error Executor::error(const std::string& what) const {
 }
 
 void Executor::serve_forever() {
-  for (;;) executor.serve();
+  for (;;) executor->serve();
 }
 
 // ---- order --------------------------------------------------------------------------------------
@@ -324,7 +324,10 @@ void Executor::run(const gpu::Launch& launch, Schedule schedule,
           {unsigned(b.x), unsigned(b.y), unsigned(b.z)},
           {unsigned(g.x), unsigned(g.y), unsigned(g.z)}};
   count_ = u32(b.volume());
-  if (threads_.size() < count_) threads_.resize(count_);
+  if (threads_.size() < count_) {
+    threads_.resize(count_);
+    copies_.resize(count_ * kPendingCopies);
+  }
   turns_.resize(count_);
   idle_.reserve(kBlockThreads);
 
@@ -606,14 +609,14 @@ bool Executor::start_copy(const Copy& copy, Site at) {
   if (self.copies_asked == kPendingCopies)
     throw error(name(self) + ": more than " + std::to_string(kPendingCopies) +
                 " asynchronous copies on their way at " + text(at));
-  self.copies[self.copies_asked++] = {copy, self.group};
+  copies_[self.number * kPendingCopies + self.copies_asked++] = {copy, self.group};
   return false;
 }
 
 bool Executor::next_copy(u32 groups_left, Copy* copy) {
   Thread& self = *current_;
   if (self.copies_done == self.copies_asked) return false;
-  const PendingCopy& first = self.copies[self.copies_done];
+  const PendingCopy& first = copies_[self.number * kPendingCopies + self.copies_done];
   if (first.group + groups_left >= self.group) return false;
   *copy = first.copy;
   if (++self.copies_done == self.copies_asked) self.copies_done = self.copies_asked = 0;
@@ -623,22 +626,24 @@ bool Executor::next_copy(u32 groups_left, Copy* copy) {
 }  // namespace
 
 void run_grid(const gpu::Launch& launch, Schedule schedule, const std::function<void()>& body) {
-  executor.run(launch, schedule, body);
+  thread_local Executor mine;
+  executor = &mine;
+  executor->run(launch, schedule, body);
 }
 u32 barrier(const char* what, u32 id, u32 threads, bool predicate, Site at) {
-  return executor.barrier(what, id, threads, predicate, at);
+  return executor->barrier(what, id, threads, predicate, at);
 }
 u64 meet(const char* what, Meeting kind, u32 mask, u64 value, u32 source, Site at) {
-  return executor.meet(what, kind, mask, value, source, at);
+  return executor->meet(what, kind, mask, value, source, at);
 }
-u32 lane() { return executor.lane(); }
+u32 lane() { return executor->lane(); }
 void* shared_array(const void* key, size_t bytes, const char* name, Site at) {
-  return executor.shared_array(key, bytes, name, at);
+  return executor->shared_array(key, bytes, name, at);
 }
-void* shared_dynamic() { return executor.shared_dynamic(); }
-bool start_copy(const Copy& copy, Site at) { return executor.start_copy(copy, at); }
-void commit_copies() { executor.commit_copies(); }
-bool next_copy(u32 groups_left, Copy* copy) { return executor.next_copy(groups_left, copy); }
+void* shared_dynamic() { return executor->shared_dynamic(); }
+bool start_copy(const Copy& copy, Site at) { return executor->start_copy(copy, at); }
+void commit_copies() { executor->commit_copies(); }
+bool next_copy(u32 groups_left, Copy* copy) { return executor->next_copy(groups_left, copy); }
 
 void fence() {
 #ifdef LAT_EMULATOR_TSAN

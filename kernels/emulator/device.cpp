@@ -177,7 +177,7 @@ bool Device::step() {
     const Stream& s = *streams_[k];
     if (s.done_ == s.queue_.size()) continue;
     const Stream::Work& next = s.queue_[s.done_];
-    if (next.kind != Stream::Work::wait || events_[next.event].done >= next.number)
+    if (next.kind != Stream::Work::is_wait || events_[next.event].done >= next.number)
       ready.push_back(k);
   }
   if (ready.empty()) return false;
@@ -187,9 +187,9 @@ bool Device::step() {
     s.queue_.clear();
     s.done_ = 0;
   }
-  if (work.kind == Stream::Work::record)
+  if (work.kind == Stream::Work::is_record)
     events_[work.event].done = std::max(events_[work.event].done, work.number);
-  if (work.kind == Stream::Work::call) work.run();
+  if (work.kind == Stream::Work::is_call) work.run();
   return true;
 }
 
@@ -289,7 +289,7 @@ void Stream::record(gpu::Event& event) {
   Device::EventState& state = device_.events_[number];
   state.capture = capture_;
   state.last = last_;
-  if (!capture_) queue_.push_back({{}, Work::record, number, ++state.recorded});
+  if (!capture_) queue_.push_back({{}, Work::is_record, number, ++state.recorded});
 }
 
 void Stream::wait(gpu::Event& event) {
@@ -298,7 +298,7 @@ void Stream::wait(gpu::Event& event) {
   if (!state.capture) {
     if (capture_)
       throw gpu::Error("a capturing stream waits for an event recorded outside the capture");
-    if (state.recorded > 0) queue_.push_back({{}, Work::wait, number, state.recorded});
+    if (state.recorded > 0) queue_.push_back({{}, Work::is_wait, number, state.recorded});
     return;
   }
   if (!capture_) {

@@ -54,7 +54,7 @@ class Stream final : public gpu::Stream {
   friend class Device;
   struct Work {
     std::function<void()> run;
-    enum { call, record, wait } kind = call;
+    enum { is_call, is_record, is_wait } kind = is_call;
     size_t event = 0;
     u64 number = 0;  // of the record that is made or waited for
   };
