@@ -24,3 +24,11 @@ function(lat_emulated_tests name sanitizers report)
 endfunction()
 lat_emulated_tests(asan address,undefined "ERROR: AddressSanitizer|runtime error: ")
 lat_emulated_tests(tsan thread "WARNING: ThreadSanitizer: data race")
+
+# What the memory accesses of kernels cost; g++ announces them all.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  lat_emulator(_counted count)
+  add_executable(test_emulated_counted kernels/counters/counters_test.cpp $<TARGET_OBJECTS:latent_test_main>)
+  target_link_libraries(test_emulated_counted PRIVATE latent_emulated_counted latent_kernels)
+  add_test(NAME emulated.counted COMMAND test_emulated_counted)
+endif()

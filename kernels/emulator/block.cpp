@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/emulator/counters.h"
 #include "kernels/emulator/fiber.h"
 
 #ifdef LAT_EMULATOR_TSAN
@@ -25,6 +26,11 @@ constexpr bool kTsan = true;
 #else
 #define LAT_TSAN(...)
 constexpr bool kTsan = false;
+#endif
+#ifdef LAT_EMULATOR_COUNT
+#define LAT_COUNT(...) __VA_ARGS__
+#else
+#define LAT_COUNT(...)
 #endif
 
 namespace lat::emu {
@@ -136,7 +142,7 @@ class Executor {
   void run(const gpu::Launch& launch, Schedule schedule, const std::function<void()>& body);
   u32 barrier(const char* what, u32 id, u32 threads, bool predicate, Site at);
   u64 meet(const char* what, Meeting kind, u32 mask, u64 value, u32 source, Site at);
-  u32 lane() const { return current_->number % kWarp; }
+  u32 thread_in_block() const { return current_->number; }
   void* shared_array(const void* key, size_t bytes, const char* name, Site at);
   void* shared_dynamic() { return arrays_[0].base; }
   bool start_copy(const Copy& copy, Site at);
@@ -414,7 +420,9 @@ void Executor::run_block(Index block) {
   failure_ = nullptr;
 
   LAT_TSAN(__tsan_release(&processor_->orderings.begin);)
+  LAT_COUNT(count_block(processor_->shared, kSharedRoom);)
   go(host_, *pick());
+  LAT_COUNT(count_block_end();)
 
   if (failure_)
     restart_fibers();
@@ -636,12 +644,15 @@ u32 barrier(const char* what, u32 id, u32 threads, bool predicate, Site at) {
 u64 meet(const char* what, Meeting kind, u32 mask, u64 value, u32 source, Site at) {
   return executor->meet(what, kind, mask, value, source, at);
 }
-u32 lane() { return executor->lane(); }
+u32 thread_in_block() { return executor->thread_in_block(); }
 void* shared_array(const void* key, size_t bytes, const char* name, Site at) {
   return executor->shared_array(key, bytes, name, at);
 }
 void* shared_dynamic() { return executor->shared_dynamic(); }
-bool start_copy(const Copy& copy, Site at) { return executor->start_copy(copy, at); }
+bool start_copy(const Copy& copy, Site at) {
+  LAT_COUNT(count_copy(copy, __builtin_return_address(0));)
+  return executor->start_copy(copy, at);
+}
 void commit_copies() { executor->commit_copies(); }
 bool next_copy(u32 groups_left, Copy* copy) { return executor->next_copy(groups_left, copy); }
 

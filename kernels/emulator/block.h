@@ -63,7 +63,8 @@ enum class Meeting : u8 {
   match     // the lanes of the mask with the same value
 };
 u64 meet(const char* what, Meeting kind, u32 mask, u64 value, u32 source, Site at);
-u32 lane();
+u32 thread_in_block();
+inline u32 lane() { return thread_in_block() % 32; }
 
 // The array of this block that `key` names, filled with NaN bytes when it is first asked for.
 void* shared_array(const void* key, size_t bytes, const char* name, Site at);

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "kernels/emulator/counters.h"
 #include "kernels/emulator/poison.h"
 
 namespace lat::emu {
@@ -215,6 +216,9 @@ void Device::run_kernel(const gpu::Launch& how, const std::vector<Stream::Argume
           " of a kernel is no device memory, or has been released\n  in the launch at " +
           text(how));
   schedule_.seed = schedule_.seed * 6364136223846793005u + 1442695040888963407u;
+#ifdef LAT_EMULATOR_COUNT
+  count_memory_of(this);
+#endif
   run_grid(how, schedule_, body);
   check_guards("the kernel launched at " + text(how));
 }

@@ -284,14 +284,18 @@ inline thread_block_tile<width> tiled_partition(const thread_block&) {
 
 namespace cu {
 
-inline void do_copy(const lat::emu::Copy& c) {
+#ifdef LAT_EMULATOR_COUNT  // the copy as a whole is counted
+__attribute__((no_sanitize("thread")))
+#endif
+inline void
+do_copy(const lat::emu::Copy& c) {
   char* const to = static_cast<char*>(c.to);
   const char* const from = static_cast<const char*>(c.from);
   for (unsigned k = 0; k < c.valid; ++k) to[k] = from[k];
   for (unsigned k = c.valid; k < c.bytes; ++k) to[k] = 0;
 }
 template <int bytes>
-inline void copy_async(void* shared, const void* global, int valid = bytes, LAT_SITE) {
+__forceinline__ void copy_async(void* shared, const void* global, int valid = bytes, LAT_SITE) {
   static_assert(bytes == 4 || bytes == 8 || bytes == 16);
   const lat::emu::Copy copy{shared, global, unsigned(bytes), unsigned(valid)};
   if (lat::emu::start_copy(copy, {file, line})) do_copy(copy);
