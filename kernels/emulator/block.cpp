@@ -367,7 +367,8 @@ void Executor::restart_fibers() {
   for (const auto& fiber : processor_->fibers) {
     LAT_TSAN(__tsan_switch_to_fiber(fiber->tsan, __tsan_switch_to_fiber_no_sync);
              __tsan_release(&processor_->orderings.end[processor_->turn]);
-             __tsan_switch_to_fiber(host_tsan_, __tsan_switch_to_fiber_no_sync);)
+             __tsan_switch_to_fiber(host_tsan_, __tsan_switch_to_fiber_no_sync);
+             __tsan_destroy_fiber(fiber->tsan); fiber->tsan = __tsan_create_fiber(0);)
     fiber->restart();
   }
 }
@@ -597,9 +598,10 @@ void Executor::check_guards() {
   for (const SharedArray& a : arrays_)
     for (size_t k = 0; k < 2 * kSharedGuard; ++k)
       if (static_cast<unsigned char>(a.base[a.bytes + k]) != kGuardByte)
-        throw error("written beyond the shared array " + std::string(a.name) + " of " +
-                    std::to_string(a.bytes) + " bytes, " + text(a.at) + ": at byte " +
-                    std::to_string(a.bytes + k));
+        failure_ =
+            std::make_exception_ptr(error("written beyond the shared array " + std::string(a.name) +
+                                          " of " + std::to_string(a.bytes) + " bytes, " +
+                                          text(a.at) + ": at byte " + std::to_string(a.bytes + k)));
 }
 
 bool Executor::start_copy(const Copy& copy, Site at) {

@@ -2,7 +2,7 @@
 // the line of the statement.
 //
 // Cases whose name begins with "planted" hold a bug. Those named "planted for asan", "for tsan" are
-// run by the sanitizers' builds of this file, which must report it.
+// run one by one in the sanitizers' builds of this file, which must report it.
 #define LAT_ISA emulated
 #include <doctest/doctest.h>
 
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/common/cuda.h"
+#include "kernels/emulator/poison.h"
 
 namespace lat::test {
 namespace {
@@ -20,17 +21,20 @@ using emu::Schedule;
 using gpu::i64;
 using gpu::u32;
 
-std::vector<Schedule> schedules() {
-#ifdef __SANITIZE_THREAD__  // sees races in any order, slowly
-  return {{Order::in_order}, {Order::unfair, 1}};
+#ifdef __SANITIZE_THREAD__
+constexpr bool kTsan = true;
 #else
+constexpr bool kTsan = false;
+#endif
+
+std::vector<Schedule> schedules() {
+  if (kTsan) return {{Order::in_order}, {Order::unfair, 1}};  // it sees races in any order, slowly
   std::vector<Schedule> all = {{Order::in_order}, {Order::reverse}};
   for (gpu::u64 seed = 1; seed <= 4; ++seed) {
     all.push_back({Order::fair, seed});
     all.push_back({Order::unfair, seed});
   }
   return all;
-#endif
 }
 
 // A device, a stream, and arrays on it.
@@ -649,7 +653,7 @@ __global__ void tile_without_barrier(float* y, const float* x) {
   y[threadIdx.x] = tile[63 - threadIdx.x];
 }
 
-TEST_CASE("planted for tsan: no barrier after the tile is loaded") {
+TEST_CASE("planted for tsan: no barrier after the tile is loaded" * doctest::skip(kTsan)) {
   for (const Schedule s : schedules()) {
     Bench b(s);
     float *x = b.array(ramp(64)), *y = b.array<float>(64);
@@ -697,11 +701,12 @@ int schedules_gone_wrong() {
 TEST_CASE("emulator: two sums that share an array, with the barrier between them") {
   CHECK(schedules_gone_wrong<true>() == 0);
 }
-TEST_CASE("planted for tsan: two sums share an array without a barrier between them") {
+TEST_CASE("planted for tsan: two sums share an array without a barrier between them" *
+          doctest::skip(kTsan)) {
   CHECK(schedules_gone_wrong<false>() > 0);
 }
 
-TEST_CASE("planted: the wait for a copy is one group short") {
+TEST_CASE("planted: the wait for a copy is one group short" * doctest::skip(kTsan)) {
   for (const Schedule s : schedules()) {
     if (s.order == Order::unfair) continue;  // may copy at once
     Bench b(s);
@@ -714,7 +719,7 @@ TEST_CASE("planted: the wait for a copy is one group short") {
 // Blocks add to one bin. Run one after the other, they cannot show it in values.
 __global__ void count_without_atomic(int* bin) { *bin += 1; }
 
-TEST_CASE("planted for tsan: blocks add to one bin without an atomic") {
+TEST_CASE("planted for tsan: blocks add to one bin without an atomic" * doctest::skip(kTsan)) {
   Bench b;
   int* const bin = b.array(std::vector<int>(1));
   b.stream.launch(count_without_atomic, {4, 1}, bin);
@@ -736,7 +741,7 @@ __global__ void shared_read_at(float* y, int i) {
   *y = p[i];
 }
 
-TEST_CASE("planted for asan: a global write beyond the end") {
+TEST_CASE("planted for asan: a global write beyond the end" * doctest::skip(emu::kAsan)) {
   Bench b;
   float* const y = b.array<float>(33);
   b.stream.launch(write_at, {1, 1}, y, 33);
@@ -748,7 +753,7 @@ TEST_CASE("planted for asan: a global write beyond the end") {
   c.stream.launch(write_at, {1, 1}, z, -1);
   CHECK(says(report([&] { c.stream.synchronize(); }), "written before an allocation"));
 }
-TEST_CASE("planted for asan: a write to released memory") {
+TEST_CASE("planted for asan: a write to released memory" * doctest::skip(emu::kAsan)) {
   Bench b;
   float *y = b.array<float>(8), *z = b.array<float>(8);
   b.device.release(z);
@@ -761,7 +766,7 @@ TEST_CASE("planted for asan: a global read beyond the end" * doctest::skip()) {
   b.stream.launch(read_at, {1, 1}, y, x, 33);
   b.stream.synchronize();
 }
-TEST_CASE("planted for asan: a shared write beyond the end") {
+TEST_CASE("planted for asan: a shared write beyond the end" * doctest::skip(emu::kAsan)) {
   Bench b;
   float* const y = b.array<float>(1);
   b.stream.launch(shared_write_at, {1, 1}, y, 4);
