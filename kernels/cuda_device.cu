@@ -1,7 +1,7 @@
 // A GPU through the CUDA runtime, which is linked statically: without a driver its calls fail and
 // nothing else does.
 #include "kernels/common/cuda.h"
-//
+
 #include "kernels/devices.h"
 
 namespace lat::kernels::cuda {

@@ -1,6 +1,6 @@
 // The rows of kernels on devices: compiled by nvcc for CUDA and by the host compiler for the emulator.
 #include "kernels/common/cuda.h"
-//
+
 #include "kernels/conv/conv.h"
 #include "kernels/devices.h"
 #include "kernels/elementwise/elementwise.h"

@@ -1,7 +1,7 @@
 // Elementwise operations on a device: bound by memory, so that each thread has several elements on
 // their way, neighbours in neighbouring threads.
 #include "kernels/common/cuda.h"
-//
+
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/elementwise/functions.h"
 

@@ -336,6 +336,7 @@ void Executor::run(const gpu::Launch& launch, Schedule schedule,
   }
   turns_.resize(count_);
   idle_.reserve(kBlockThreads);
+  arrays_.reserve(64);
 
   const u64 blocks = u64(g.volume());
   std::vector<u64> blocks_in_order;

@@ -2,7 +2,7 @@
 // block whose warps take a chunk each; a column to a thread for every chunk. What is added in which
 // order is the specification's.
 #include "kernels/common/cuda.h"
-//
+
 #include "kernels/common/warp.h"
 #include "kernels/reduce/reduce.h"
 
