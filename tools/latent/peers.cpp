@@ -42,7 +42,7 @@ class Blas : public Peer {
 // dnnl_types.h. Its descriptors are plain structures that it fills itself; here they are bytes, more than enough.
 
 using Dims = int64_t[12];
-struct alignas(16) MemoryDesc {
+struct alignas(8) MemoryDesc {
   char bytes[2048];
 };
 struct alignas(16) OpDesc {
