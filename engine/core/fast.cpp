@@ -66,7 +66,7 @@ void linear_act(const Arg* args, Part) {
   const K acts[] = {K::relu, K::tanh, K::sigmoid};
   if (const i64 act = args[9].i; act > 0) {
     const Kernel* const rows = kernels::table(kernels::best_isa());
-    const Arg in_place[3] = {args[0], args[0], {.i = x.batch * x.m * x.n}};
+    const Arg in_place[5] = {args[0], args[0], {.i = x.batch * x.m * x.n}, {.r = 0}, {.r = 0}};
     rows[static_cast<size_t>(acts[act - 1])].run[0](in_place, {0, 1, nullptr});
   }
 }

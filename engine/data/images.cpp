@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <future>
 
 #include "engine/core/error.h"
 #include "engine/data/digits_data.h"
@@ -82,8 +83,10 @@ DataSet load_shapes(const DataOptions& options) {
   data.name = "shapes";
   data.source =
       "dSprites-R: a reproduction of dSprites (Matthey et al. 2017, Apache-2.0), drawn here";
+  auto test =
+      std::async(std::launch::async, draw_shapes, kShapesTrain, kShapesTest, size, options.upright);
   data.train = draw_shapes(0, cut(kShapesTrain, options.limit), size, options.upright);
-  data.test = draw_shapes(kShapesTrain, kShapesTest, size, options.upright);
+  data.test = test.get();
   return data;
 }
 

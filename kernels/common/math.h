@@ -32,18 +32,20 @@ struct IntOf<float> {
   using bare = u32;
 };
 template <>
+struct IntOf<double> {
+  using bare = u64;
+};
+#if LAT_VECTOR_BYTES > 0
+template <>
 struct IntOf<VecF> {
   using type = VecI;
   using bare = VecU;
 };
 template <>
-struct IntOf<double> {
-  using bare = u64;
-};
-template <>
 struct IntOf<VecD> {
   using bare = u64 __attribute__((vector_size(LAT_VECTOR_BYTES)));
 };
+#endif
 template <class V>
 using Int = typename IntOf<V>::type;  // signed: compares, arithmetic shifts
 template <class V>
@@ -65,10 +67,10 @@ LAT_INLINE V each_lane(V x, F&& f) {
 
 template <class V>
 LAT_INLINE V to_real(Int<V> i) {
-  if constexpr (kWidth<V> == 1)
-    return V(i);
-  else
-    return __builtin_convertvector(i, V);
+#if LAT_VECTOR_BYTES > 0
+  if constexpr (kWidth < V >> 1) return __builtin_convertvector(i, V);
+#endif
+  if constexpr (kWidth<V> == 1) return V(i);
 }
 
 // c0 + x (c1 + x (c2 + ...))
@@ -101,7 +103,7 @@ LAT_INLINE V relu(V x) {
 // Correctly rounded by IEEE 754 on every target.
 template <class V>
 LAT_INLINE V sqrt(V x) {
-#if defined(__x86_64__)
+#if LAT_VECTOR_BYTES > 0 && defined(__x86_64__)
   if constexpr (sizeof(V) == 4) return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
 #if LAT_VECTOR_BYTES == 64
   if constexpr (sizeof(V) == 64 && !kIsDouble<V>)
@@ -111,7 +113,7 @@ LAT_INLINE V sqrt(V x) {
 #else
   if constexpr (sizeof(V) == 16 && !kIsDouble<V>) return bits<V>(_mm_sqrt_ps(bits<__m128>(x)));
 #endif
-#elif defined(__aarch64__)
+#elif LAT_VECTOR_BYTES > 0 && defined(__aarch64__)
   if constexpr (sizeof(V) == 16 && !kIsDouble<V>) return bits<V>(vsqrtq_f32(bits<float32x4_t>(x)));
 #endif
   if constexpr (kIsDouble<V>)

@@ -1,37 +1,10 @@
 #pragma once
 // Sums and maxima of a row in the fixed order of reduce_spec.h: 64 lanes, folded by halves, a chunk
 // at a time.
+#include "kernels/common/join.h"
 #include "kernels/common/map.h"
 
 namespace lat::kernels::LAT_ISA {
-
-// The larger; a NaN wins, and of two zeros the first.
-template <class V>
-LAT_INLINE V larger(V a, V b) {
-  const V other = b == b ? a : b;
-  return a < b ? b : other;
-}
-
-struct Sum {
-  template <class V>
-  static LAT_INLINE V start() {
-    return V{};
-  }
-  template <class V>
-  static LAT_INLINE V join(V a, V b) {
-    return a + b;
-  }
-};
-struct Largest {
-  template <class V>
-  static LAT_INLINE V start() {
-    return splat<V>(-Elem<V>(__builtin_inff()));
-  }
-  template <class V>
-  static LAT_INLINE V join(V a, V b) {
-    return larger(a, b);
-  }
-};
 
 // Lane l of the result is lane (l + step) mod width of v.
 template <i64 step, class V>

@@ -14,7 +14,11 @@
 #endif
 
 // Code shared by several instruction sets is never emitted out of line: the linker would keep one copy for all.
+#ifdef __CUDACC__
+#define LAT_INLINE __host__ __device__ __forceinline__
+#else
 #define LAT_INLINE inline __attribute__((always_inline))
+#endif
 #define LAT_FLAT __attribute__((always_inline))  // the same for a lambda
 
 namespace lat::kernels {

@@ -1,7 +1,7 @@
 #pragma once
 // One vector of the instruction set at hand, as a GCC vector type: + - * / and comparisons are the compiler's,
 // `mask ? a : b` selects. The functions below also exist for a single float or double, so that one templated source
-// serves lanes, remainders and the specification with the same bits.
+// serves lanes, remainders, the specification and CUDA, which has no others, with the same bits.
 //
 // Rule: a product that feeds an add is always a written fma(a, b, c), never a * b + c.
 #include <string.h>
@@ -9,13 +9,16 @@
 #include "kernels/common/soft_fma.h"
 #include "kernels/common/types.h"
 
-#if defined(__x86_64__)
+#if defined(__CUDACC__)
+#elif defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
-#if defined(__AVX512F__) && defined(__AVX512VL__)
+#if defined(__CUDACC__)
+#define LAT_VECTOR_BYTES 0
+#elif defined(__AVX512F__) && defined(__AVX512VL__)
 #define LAT_VECTOR_BYTES 64
 #elif defined(__AVX2__)
 #define LAT_VECTOR_BYTES 32
@@ -25,6 +28,12 @@
 
 namespace lat::kernels::LAT_ISA {
 
+template <class V>
+struct ElemOf {
+  using type = V;
+};
+
+#if LAT_VECTOR_BYTES > 0
 typedef float VecF __attribute__((vector_size(LAT_VECTOR_BYTES)));
 typedef double VecD __attribute__((vector_size(LAT_VECTOR_BYTES)));
 typedef i32 VecI __attribute__((vector_size(LAT_VECTOR_BYTES)));
@@ -53,10 +62,6 @@ struct VecOf<u32> {
 template <class T>
 using Vec = typename VecOf<T>::type;
 
-template <class V>
-struct ElemOf {
-  using type = V;
-};
 template <>
 struct ElemOf<VecF> {
   using type = float;
@@ -73,6 +78,8 @@ template <>
 struct ElemOf<VecU> {
   using type = u32;
 };
+#endif
+
 template <class V>
 using Elem = typename ElemOf<V>::type;
 
@@ -158,22 +165,25 @@ LAT_INLINE void store_part(Elem<V>* p, V v, i64 n) {
 inline __attribute__((noinline)) float fma_in_software(float a, float b, float c) {
   return soft_fma(a, b, c);
 }
+#if LAT_VECTOR_BYTES > 0
 inline __attribute__((noinline)) VecF fma_in_software(VecF a, VecF b, VecF c) {
   VecF r{};
   for (i64 l = 0; l < kWidth<VecF>; ++l) r[l] = soft_fma(a[l], b[l], c[l]);
   return r;
 }
 #endif
+#endif
 
 // a * b + c, rounded once.
 LAT_INLINE float fma(float a, float b, float c) {
-#if defined(__FMA__) || defined(__aarch64__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__CUDA_ARCH__)
   return __builtin_fmaf(a, b, c);
 #else
   return fma_in_software(a, b, c);
 #endif
 }
 LAT_INLINE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#if LAT_VECTOR_BYTES > 0
 LAT_INLINE VecF fma(VecF a, VecF b, VecF c) {
 #if LAT_VECTOR_BYTES == 64
   return bits<VecF>(_mm512_fmadd_ps(bits<__m512>(a), bits<__m512>(b), bits<__m512>(c)));
@@ -199,6 +209,8 @@ LAT_INLINE VecD fma(VecD a, VecD b, VecD c) {
 #endif
 }
 
+#endif
+
 // Compare and select, so that a NaN in `a` stays and the order of zeros is the same everywhere.
 template <class V>
 LAT_INLINE V max(V a, V b) {
@@ -209,6 +221,7 @@ LAT_INLINE V min(V a, V b) {
   return b < a ? b : a;
 }
 
+#if LAT_VECTOR_BYTES > 0
 // Calls body(V{}, i, n): whole vectors first, then one call with V = T for each element that is left.
 template <class T, class Body>
 LAT_INLINE void for_lanes(i64 begin, i64 end, Body&& body) {
@@ -216,5 +229,6 @@ LAT_INLINE void for_lanes(i64 begin, i64 end, Body&& body) {
   for (; i + kWidth<Vec<T>> <= end; i += kWidth<Vec<T>>) body(Vec<T>{}, i);
   for (; i < end; ++i) body(T{}, i);
 }
+#endif
 
 }  // namespace lat::kernels::LAT_ISA

@@ -3,7 +3,7 @@
 // Mapping: c is cut into a grid of blocks, a part computes some of them. Inside a block k is cut at the chunks of the
 // fixed order; for each chunk a tile of rows of A (packed where that pays) meets one panel of columns of B after the
 // other. B is read in place when its rows are contiguous, else packed through register transpositions.
-// A product with very few columns is computed as c^T = b^T a^T, with the vector lanes along m.
+// Where few columns would leave many lanes idle, c^T = b^T a^T is computed, with the lanes along m.
 // Numerics: one chain of fused multiply-adds per element and chunk, in a register; totals wait in c. Exact order.
 #include "kernels/matmul/matmul.h"
 
@@ -52,7 +52,11 @@ Product<T> product(T* c, const T* a, const T* b, const T* bias, i64 batch, i64 m
                false,
                act};
   if ((flags & 13) == 8) x.m *= x.batch, x.batch = 1;  // one b for all rows: one tall product
-  if (n * 4 <= kWidth<Vec<T>> && x.m > n) {
+  constexpr i64 w = kWidth<Vec<T>>;
+  const i64 lanes = ceil_div(n, w) * w;
+  const bool wasteful = n <= 2 * w && n * 3 <= lanes * 2;
+  const bool worth_turning_a = w >= 16 && n > w && k >= 256;
+  if (x.m > n && (n * 4 <= w || (wasteful && (x.a.by_k ? k >= 128 : worth_turning_a)))) {
     const Operand<T> rows = x.b;
     x.b = x.a, x.a = rows;
     x.n = x.m, x.m = n;
@@ -135,16 +139,39 @@ Plan plan(const Product<T>& x) {
   return p;
 }
 
-// A tile of which the rows are columns of c.
+// Elements of a tile whose rows are filled up to whole vectors.
+template <class T>
+constexpr i64 kTurnable = max_of(kWidth<Vec<T>>, kTileRows<T>) * 8 * kWidth<Vec<T>>;
+
+// A tile of which the rows are columns of c; it is turned a square at a time, whatever lies in its rows beyond `rows`.
 template <class T>
 void store_swapped(const T* tile, i64 ld, i64 rows, i64 cols, bool add, const T* bias, T* c,
                    i64 ldc) {
-  for (i64 i = 0; i < rows; ++i)
-    for (i64 j = 0; j < cols; ++j) {
-      T x = tile[i * ld + j];
-      T& out = c[j * ldc + i];
-      if (add) x = out + x;
-      out = bias ? x + bias[i] : x;
+  using V = Vec<T>;
+  constexpr i64 w = kWidth<V>;
+  if (ldc == 1) {  // one row
+    for (i64 j = 0; j < cols; j += w) {
+      const i64 n = min_of(w, cols - j);
+      V x = load<V>(tile + j);
+      if (add) x = load_part<V>(c + j, n) + x;
+      if (bias) x = x + splat<V>(*bias);
+      store_part(c + j, x, n);
+    }
+    return;
+  }
+  alignas(64) T turned[w * w];
+  for (i64 i = 0; i < rows; i += w)
+    for (i64 j = 0; j < cols; j += w) {
+      const i64 n = min_of(w, rows - i);
+      transpose_square(turned, w, tile + i * ld + j, ld);
+      const V bias_i = bias ? load_part<V>(bias + i, n) : V{};
+      for (i64 l = 0; l < min_of(w, cols - j); ++l) {
+        T* const out = c + (j + l) * ldc + i;
+        V x = load<V>(turned + l * w);
+        if (add) x = load_part<V>(out, n) + x;
+        if (bias) x = x + bias_i;
+        store_part(out, x, n);
+      }
     }
 }
 
@@ -163,7 +190,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
   T* const c = x.c + g * x.m * x.n;
   const T* const bias = x.bias ? x.bias + g * x.bias_step : nullptr;
   const bool far = is_far<T>(x.batch * x.m * x.n);
-  alignas(64) T swapped[kTileSize<T>];
+  alignas(64) T swapped[kTurnable<T>];
 
   for (i64 s0 = j0; s0 < j1; s0 += stripe) {
     const i64 s1 = min_of(s0 + stripe, j1);
@@ -201,7 +228,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
             run_tile<T>({a_tile, lda, &run, 1, b_panel, ldb, swapped, ld, cols}, a.by_k, rows);
             store_swapped(swapped, ld, rows, cols, add, last && bias ? bias + i : nullptr, out,
                           x.m);
-            if (last) activate_tile(out, x.m, cols, rows, x.act);
+            if (last && x.act > 0) activate_tile(out, x.m, cols, rows, x.act);
           } else {
             T* const out = c + i * x.n + j;
             run_tile<T>({a_tile, lda, &run, 1, b_panel, ldb, out, x.n, cols, add,

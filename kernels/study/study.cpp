@@ -2,33 +2,42 @@
 
 namespace lat::kernels {
 
+#define STUDIES           \
+  const Probes& probes(); \
+  const Ladder& ladder(i64 index);
 #if defined(__x86_64__)
 namespace v3 {
-const Probes& probes();
+STUDIES
 }
-#ifndef LAT_ONLY_V3
 namespace v2 {
-const Probes& probes();
+STUDIES
 }
 namespace v4 {
-const Probes& probes();
+STUDIES
 }
-#endif
 #elif defined(__aarch64__)
 namespace neon {
-const Probes& probes();
+STUDIES
 }
 #endif
+#undef STUDIES
 
 const Probes& probes([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
-#ifndef LAT_ONLY_V3
   if (isa == Isa::v2) return v2::probes();
   if (isa == Isa::v4) return v4::probes();
-#endif
   return v3::probes();
 #else
   return neon::probes();
+#endif
+}
+
+const Ladder& ladder([[maybe_unused]] Isa isa, i64 index) {
+#if defined(__x86_64__)
+  if (isa == Isa::v4) return v4::ladder(index);
+  return v3::ladder(index);
+#else
+  return neon::ladder(index);
 #endif
 }
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/devices.h"
 #include "kernels/table.h"
 
 namespace lat::test {
@@ -83,7 +84,10 @@ class Call {
 
   // The written buffers after the call; parts = 0: as planned. Parts run last to first.
   std::vector<Values> run(Isa isa, int dtype, i64 parts = 0) const {
-    const Kernel& kernel = kernel_of(isa);
+    return run(kernel_of(isa), dtype, parts);
+  }
+  // The same by a kernel that stands in no table.
+  std::vector<Values> run(const Kernel& kernel, int dtype, i64 parts = 0) const {
     auto [memory, args] = laid_out(dtype);
     const Plan plan = kernel.plan[dtype](args.data());
     REQUIRE(plan.parts >= 1);
@@ -110,21 +114,61 @@ class Call {
     return written;
   }
 
+  // The same on a device, where every buffer is an allocation of exactly its size.
+  std::vector<Values> run(gpu::Device& device, const DeviceKernel* table, int dtype) const {
+    const DeviceKernel& kernel = table[row()];
+    REQUIRE_MESSAGE(std::string(kernel.name) == name_, name_);
+    REQUIRE_MESSAGE(bool(kernel.run[dtype]), name_);
+    auto [memory, args] = laid_out(dtype);
+    const std::unique_ptr<gpu::Stream> stream = device.stream();
+    const auto for_buffers = [&, this](auto&& body) {
+      for (size_t k = 0; k < parameters_.size(); ++k) {
+        const Parameter& p = parameters_[k];
+        const size_t size = size_of(p, dtype);
+        if (p.type != '-' && p.type != '0')
+          body(k, memory[k].data() + kGuard * size, p.values.size() * size);
+      }
+    };
+    for_buffers([&](size_t k, unsigned char* host, size_t bytes) {
+      args[k].p = device.allocate(bytes);
+      stream->copy(args[k].p, host, bytes);
+    });
+    kernel.run[dtype](args.data(), *stream);
+    for_buffers(
+        [&](size_t k, unsigned char* host, size_t bytes) { stream->copy(host, args[k].p, bytes); });
+    stream->synchronize();
+    for_buffers([&](size_t k, unsigned char*, size_t) { device.release(args[k].p); });
+
+    std::vector<Values> written;
+    for (size_t k = 0; k < parameters_.size(); ++k) {
+      const Parameter& p = parameters_[k];
+      if (p.type == '-' || p.type == '0') continue;
+      if (p.role == 'r')
+        REQUIRE_MESSAGE(memory[k] == pack(p, dtype), name_);
+      else
+        written.push_back(unpack(p, dtype, memory[k]));
+    }
+    return written;
+  }
+
+  // On a device the specification's values too.
+  void check(gpu::Device& device, const DeviceKernel* table, int dtype,
+             double tolerance = 0) const {
+    check_close(run(Isa::spec, dtype), run(device, table, dtype), "device", dtype, tolerance);
+  }
+
   // Every instruction set and part count gives the specification's values: bit for bit, NaN for NaN,
   // or to within a relative tolerance.
   void check(int dtype, double tolerance = 0) const {
     const std::vector<Values> want = run(Isa::spec, dtype);
-    for (const Isa isa : fast_isas())
-      for (const i64 parts : {0, 1, 2, 3, 7}) {
-        const std::vector<Values> got = run(isa, dtype, parts);
-        for (size_t b = 0; b < want.size(); ++b)
-          for (size_t i = 0; i < want[b].size(); ++i)
-            if (!agree(want[b][i], got[b][i], tolerance))
-              FAIL(text(), ", ", std::string(isa_name(isa)), ", ", parts, " parts, dtype ", dtype,
-                   ": output ", b, "[", i, "] of ", want[b].size(), " is ", digits(got[b][i]),
-                   ", not ", digits(want[b][i]));
-        CHECK(got.size() == want.size());
-      }
+    for (const Isa isa : fast_isas()) check(kernel_of(isa), want, isa_name(isa), dtype, tolerance);
+  }
+  // `kernel`, called `who` in messages, gives the values `want` in any number of parts.
+  void check(const Kernel& kernel, const std::vector<Values>& want, const std::string& who,
+             int dtype, double tolerance = 0) const {
+    for (const i64 parts : {0, 1, 2, 3, 7})
+      check_close(want, run(kernel, dtype, parts), who + ", " + std::to_string(parts) + " parts",
+                  dtype, tolerance);
   }
 
   // In float bit for bit, in double nearly.
@@ -229,11 +273,23 @@ class Call {
     }
     return m;
   }
-  const Kernel& kernel_of(Isa isa) const {
+  i32 row() const {
     const i32 row = find_kernel(name_.c_str());
     REQUIRE_MESSAGE(row >= 0, name_);
-    REQUIRE_MESSAGE(std::string(table(isa)[row].roles) == roles(), name_);
-    return table(isa)[row];
+    REQUIRE_MESSAGE(std::string(table(Isa::spec)[row].roles) == roles(), name_);
+    return row;
+  }
+  const Kernel& kernel_of(Isa isa) const { return table(isa)[row()]; }
+  void check_close(const std::vector<Values>& want, const std::vector<Values>& got,
+                   const std::string& how, int dtype, double tolerance) const {
+    REQUIRE(got.size() == want.size());
+    for (size_t b = 0; b < want.size(); ++b) {
+      REQUIRE(got[b].size() == want[b].size());
+      for (size_t i = 0; i < want[b].size(); ++i)
+        if (!agree(want[b][i], got[b][i], tolerance))
+          FAIL(text(), ", ", how, ", dtype ", dtype, ": output ", b, "[", i, "] of ",
+               want[b].size(), " is ", digits(got[b][i]), ", not ", digits(want[b][i]));
+    }
   }
   static void check_same(const Values& want, const Values& got) {
     for (size_t i = 0; i < want.size(); ++i)

@@ -68,6 +68,8 @@ TEST_CASE("matmul: long sums, at and around the chunk") {
       check({1, 17, 3, k, flags}, Form::linear, true, 3, Factors::unit);
       check({1, 1, 19, k, flags}, Form::linear, true, 1, Factors::tiny);
       check({1, 19, 1, k, flags}, Form::into, false, 0, Factors::tiny);
+      check({1, 40, 20, k, flags}, Form::into, false, 0, Factors::unit);
+      check({1, 37, 9, k, flags}, Form::linear, true, 2, Factors::special);
     }
 }
 

@@ -20,6 +20,7 @@ using namespace lat::tools;
 using lat::Code;
 using lat::Error;
 using lat::kernels::Arg;
+using lat::kernels::i64;
 using lat::kernels::Kernel;
 using lat::kernels::Part;
 
@@ -148,8 +149,46 @@ TEST_CASE("every kind of work matches its specification and counts what it moves
   CHECK(conv.flops == 2.0 * 16 * 2 * 9);
 }
 
+TEST_CASE("every ladder has shapes, and a rung that differs in one bit gets no speed") {
+  using namespace lat::kernels;
+  if (best_isa() == Isa::v2) {
+    MESSAGE("this machine has no fused multiply-add, so no ladder");
+    return;
+  }
+  REQUIRE(i64(ladder_names().size()) == kLadders);
+  for (i64 i = 0; i < kLadders; ++i) {
+    const Ladder& l = ladder(best_isa(), i);
+    const Family& family = ladder_family(l.name);
+    CAPTURE(l.name);
+    REQUIRE(family.shapes.size() == 1);
+    const Work work = family.describe(family.small(family.shapes[0]));
+    for (i64 r = 0; r < l.count; ++r)
+      CHECK(matches_specification(l.rungs[r], l.specification, work));
+  }
+  const Family& copy = *find_families("copy").at(0);
+  const Work work = copy.describe({"", {100}});
+  const Run truth = best(K::copy).run[0];
+  const auto plan = best(K::copy).plan[0];
+  CHECK(matches_specification({"right", "", truth, plan}, truth, work));
+  CHECK_FALSE(matches_specification({"wrong", "", flipped_copy, plan}, truth, work));
+  CHECK(contains(thrown([] { ladder_family("gem"); }).what(), "Did you mean 'gemm'?"));
+  CHECK(contains(thrown([] { ladder_family(""); }).what(), "reparameterise_kl"));
+}
+
+TEST_CASE("bars: as long as their share, the longest in the width") {
+  const auto result = [](const std::string& impl, double roofline) {
+    Result r{"ladder", "[1]", impl, 1, spread(1, 1, 1)};
+    r.roofline = roofline;
+    return r;
+  };
+  const auto bar = [](i64 n) { return std::string(size_t(n), '#'); };
+  CHECK(bar_chart({result("a", 0), result("bcd", 50), result("e", 100)}, 33) ==
+        "% of the roof\na      0.0%\nbcd  " + bar(10) + "  50.0%\ne    " + bar(20) + "  100.0%\n");
+  CHECK(contains(bar_chart({result("a", 200)}, 31), "a  " + bar(20) + "  200.0%"));
+}
+
 TEST_CASE("names and shapes of kernels") {
-  CHECK(find_families("conv").size() == 3);
+  CHECK(find_families("conv").size() == 4);
   CHECK(find_families("conv_forward,gemm tn").size() == 2);
   CHECK(find_families("log").size() == 1);
   CHECK(find_families("").size() == families().size());

@@ -54,6 +54,9 @@ TEST_CASE("layers: what lies to the left may be included") {
 }
 
 TEST_CASE("layers: the rules that are no order") {
+  CHECK(allowed("kernels/common/cuda.h", "kernels/emulator/language.h"));
+  CHECK(allowed("kernels/emulator/device.h", "kernels/common/gpu.h"));
+  CHECK_FALSE(allowed("kernels/emulator/device.h", "kernels/table.h"));
   CHECK(allowed("engine/nn/a.h", "engine/dist/b.h"));
   CHECK(allowed("engine/dist/b.h", "engine/nn/a.h"));
   CHECK(allowed("engine/nn/a.h", "engine/nn/b.h"));

@@ -426,6 +426,51 @@ TEST_CASE("bench kernel: keys, files, verdicts, refusals") {
   check_refused(in, quick + Words{"--compare", "absent.jsonl"}, 3, {"absent.jsonl"});
   put(in / "old.jsonl", "{\"kernel\": ");
   check_refused(in, quick + Words{"--compare", "old.jsonl"}, 3, {"old.jsonl", "byte"});
+  check_refused(in, quick + Words{"--numerics", "fast"}, 2, {"--against openblas"});
   check_refused(in, quick + Words{"--against", "openblass"}, 2, {"Did you mean 'openblas'?"});
   check_refused(in, {"bench", "step", "vae", "--against", "openblas"}, 2, {"--against"});
+}
+
+TEST_CASE("bench ladder: a line a rung, files, refusals") {
+  const Folder in;
+  const Words quick{"bench",     "ladder", "gemm",      "--shape", "9,17,31",
+                    "--threads", "1",      "--seconds", "0.01"};
+  const Outcome o = run(in, quick + Words{"--json", "--save", "new.jsonl", "--svg", "roof.svg"});
+  if (o.code == 4) {
+    CHECK(contains(o.err, "fused multiply-add"));
+    return;
+  }
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 8);
+  const std::string first = o.out.substr(0, o.out.find('\n'));
+  CHECK(keys(first) == "kernel shape impl threads us gflops roofline min max low high");
+  CHECK(contains(first, R"("kernel": "ladder gemm", "shape": [9, 17, 31], "impl": "01_naive")"));
+  CHECK(contains(o.out, R"("gain": )"));
+  CHECK(contains(get(in / "new.jsonl"), first));
+  CHECK(get(in / "roof.svg").starts_with("<svg"));
+  CHECK(contains(run(in, quick + Words{"--compare", "new.jsonl"}).out, "compared with new.jsonl"));
+
+  const Outcome people = run(in, quick + Words{"--isa", "v3"});
+  CHECK(contains(people.out, "% of the roof\n01_naive"));
+  CHECK(contains(people.out, "a dot product an element"));
+  const Outcome markdown = run(in, quick + Words{"--markdown"});
+  CHECK(contains(markdown.out, "| rung | what | us |"));
+  CHECK(contains(markdown.out, "| 02_reordered | "));
+  CHECK(run(in, quick + Words{"--csv"}).out.starts_with("rung,what,us,"));
+  for (const char* name : {"conv", "reparameterise_kl", "softmax", "reduction"}) {
+    const std::string shape = name == std::string("conv") ? "1,5,6,3,4,3,2,1" : "5,70";
+    const Outcome other = run(in, {"bench", "ladder", name, "--shape", shape, "--threads", "2",
+                                   "--seconds", "0.01", "--json"});
+    CAPTURE(other.err);
+    CHECK(other.code == 0);
+    CHECK(contains(other.out, "\"ladder " + std::string(name) + "\""));
+  }
+
+  check_refused(in, {"bench", "ladder"}, 2, {"gemm, conv, reparameterise_kl"});
+  check_refused(in, {"bench", "ladder", "convolution"}, 2, {"'convolution'", "gemm, conv"});
+  check_refused(in, {"bench", "ladder", "gem"}, 2, {"Did you mean 'gemm'?"});
+  check_refused(in, {"bench", "lader"}, 2, {"Did you mean 'ladder'?"});
+  check_refused(in, {"bench", "ladder", "gemm", "--shape", "1,2"}, 2, {"--shape", "M,N,K"});
+  check_refused(in, quick + Words{"--isa", "v2"}, 4, {"fused multiply-add"});
+  check_refused(in, quick + Words{"--batch", "3"}, 2, {"--batch", "ladder"});
 }

@@ -78,6 +78,7 @@ std::string_view room_of(std::string_view path) {
   if (path == "engine/lat.h") return path;
   const std::string_view top = top_of(path);
   if (!any_of(top, {"kernels", "engine"})) return top;
+  if (path.starts_with("kernels/emulator/")) return "kernels/common";  // the body of common/cuda.h
   const size_t second = path.find('/', std::min(top.size() + 1, path.size()));
   return second == path.npos ? top : path.substr(0, second);
 }

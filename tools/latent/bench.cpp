@@ -1,4 +1,4 @@
-// latent bench: whole training steps, and single kernels, against the clock.
+// latent bench: whole training steps, single kernels and ladders of them, against the clock.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -134,52 +134,63 @@ int bench(const Args& args) {
   std::string kind, name, threads, batch, time;
   KernelBench kernel;
   bool json = false;
-  if (!parse_options("bench", "Times training steps and single kernels.",
-                     {{"KIND", &kind, "step or kernel"},
-                      {"NAME", &name, cat(workload_list(), "; gemm, conv, exp ... (all kernels)")},
-                      {"--threads", &threads, "1,2 for both (all usable cores)"},
-                      {"--batch", &batch, "examples a step (the workload's own)"},
-                      {"--seconds", &time, "for each line (3 for a step, 0.3 for a kernel)"},
-                      {"--json", &json, "one JSON object a line"},
-                      {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
-                      {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
-                      {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
-                      {"--markdown", &kernel.markdown, "a table for a page"},
-                      {"--csv", &kernel.csv, "a table for a program"},
-                      {"--save", &kernel.save, "a file for a later --compare"},
-                      {"--compare", &kernel.compare,
-                       "a verdict for each line; exit code 5 when one is slower"},
-                      {"--svg", &kernel.svg, "a file for a plot of the roofline"}},
-                     args))
+  std::string ladders;
+  for (const std::string& ladder : ladder_names())
+    ladders += (ladders.empty() ? "" : ", ") + ladder;
+  if (!parse_options(
+          "bench", "Times training steps, single kernels, ladders of kernels.",
+          {{"KIND", &kind, "step, kernel or ladder"},
+           {"NAME", &name, cat(workload_list(), "; gemm, conv, exp ... (all kernels); ", ladders)},
+           {"--threads", &threads, "1,2 for both (all usable cores)"},
+           {"--batch", &batch, "examples a step (the workload's own)"},
+           {"--seconds", &time, "for each line (3 for a step, else 0.3)"},
+           {"--json", &json, "one JSON object a line"},
+           {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
+           {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
+           {"--numerics", &kernel.numerics, "fast: what it would choose, beside exact"},
+           {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
+           {"--markdown", &kernel.markdown, "a table for a page"},
+           {"--csv", &kernel.csv, "a table for a program"},
+           {"--save", &kernel.save, "a file for a later --compare"},
+           {"--compare", &kernel.compare,
+            "a verdict for each line; exit code 5 when one is slower"},
+           {"--svg", &kernel.svg, "a file for a plot of the roofline"}},
+          args))
     return 0;
-  LAT_CHECK(kind != "ladder" && kind != "env", Code::usage, "", "'latent bench ", kind,
-            "' is not part of this version; there are  latent bench step NAME  and  latent bench "
-            "kernel [NAME]");
-  LAT_CHECK(kind == "step" || kind == "kernel", Code::usage, "",
-            kind.empty()
-                ? "nothing to time is named."
-                : cat("'", kind, "' cannot be timed.", suggestion(kind, {"step", "kernel"})),
-            " Expected:  latent bench step NAME  or  latent bench kernel [NAME]");
+  constexpr const char* kForms =
+      "latent bench step NAME, latent bench kernel [NAME], latent bench ladder NAME";
+  LAT_CHECK(kind != "env", Code::usage, "",
+            "'latent bench env' is not part of this version; there are ", kForms);
+  const std::vector<std::string> kinds{"step", "kernel", "ladder"};
+  LAT_CHECK(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(), Code::usage, "",
+            kind.empty() ? "nothing to time is named."
+                         : cat("'", kind, "' cannot be timed.", suggestion(kind, kinds)),
+            " Expected: ", kForms);
   std::vector<i64> counts = whole_numbers("--threads", threads, 1);
   if (counts.empty()) counts = {usable_cores()};
-  if (kind == "kernel") {
-    LAT_CHECK(batch.empty(), Code::usage, "--batch", "belongs to a step; a kernel has a --shape");
+  if (kind != "step") {
+    LAT_CHECK(batch.empty(), Code::usage, "--batch", "belongs to a step; a ", kind,
+              " has a --shape");
     kernel.names = name;
     kernel.threads = counts;
     kernel.seconds = seconds("--seconds", time).value_or(0.3);
     kernel.json = json;
-    return bench_kernels(kernel);
+    LAT_CHECK(kind == "kernel" || kernel.numerics == "exact", Code::usage, "--numerics",
+              "belongs to  latent bench kernel; every rung of a ladder is exact");
+    return kind == "kernel" ? bench_kernels(kernel) : bench_ladder(kernel);
   }
-  for (const auto& [flag, given] :
-       std::initializer_list<std::pair<const char*, bool>>{{"--shape", !kernel.shape.empty()},
-                                                           {"--against", !kernel.against.empty()},
-                                                           {"--isa", !kernel.isa.empty()},
-                                                           {"--markdown", kernel.markdown},
-                                                           {"--csv", kernel.csv},
-                                                           {"--save", !kernel.save.empty()},
-                                                           {"--compare", !kernel.compare.empty()},
-                                                           {"--svg", !kernel.svg.empty()}})
-    LAT_CHECK(!given, Code::usage, flag, "belongs to  latent bench kernel");
+  for (const auto& [flag, given] : std::initializer_list<std::pair<const char*, bool>>{
+           {"--shape", !kernel.shape.empty()},
+           {"--against", !kernel.against.empty()},
+           {"--isa", !kernel.isa.empty()},
+           {"--numerics", kernel.numerics != "exact"},
+           {"--markdown", kernel.markdown},
+           {"--csv", kernel.csv},
+           {"--save", !kernel.save.empty()},
+           {"--compare", !kernel.compare.empty()},
+           {"--svg", !kernel.svg.empty()}})
+    LAT_CHECK(!given, Code::usage, flag,
+              "belongs to  latent bench kernel  and  latent bench ladder");
   LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
   const double spend = seconds("--seconds", time).value_or(3);

@@ -5,6 +5,7 @@
 
 #include "engine/data/file.h"
 #include "tools/latent/args.h"
+#include "tools/latent/bench_fast.h"
 #include "tools/latent/run_folder.h"
 #include "tools/latent/settings.h"
 
@@ -26,8 +27,6 @@ std::vector<std::string> words_of(const std::string& text) {
   return out;
 }
 
-std::string per_cent(double x) { return fixed(x, 1); }
-
 std::string capacity(const Level& l) {
   return std::isfinite(l.bytes) ? cat(static_cast<i64>(l.bytes / 1024), " KiB") : "";
 }
@@ -35,25 +34,40 @@ std::string capacity(const Level& l) {
 }  // namespace
 
 BenchRun::BenchRun(const KernelBench& options)
-    : options_(options), isa_(resolve({.threads = "1", .isa = options.isa}).isa) {
+    : options_(options),
+      isa_(resolve({.threads = "1", .numerics = options.numerics, .isa = options.isa}).isa) {
   LAT_CHECK(options.json + options.markdown + options.csv <= 1, Code::usage, "",
             "expected one of --json, --markdown, --csv");
   for (const std::string& name : words_of(options.against)) peers_.push_back(open_peer(name));
+  LAT_CHECK(options.numerics == "exact" || is_peer("OpenBLAS"), Code::usage, "--numerics fast",
+            "takes the quicker of two. Add  --against openblas");
   if (!options.compare.empty())
     for (const Result& r : read_results(options.compare)) before_[r.key()] = r.time;
 }
 
 BenchRun::~BenchRun() { live_.clear(); }
 
-void BenchRun::widths(size_t kernel, size_t shape, size_t impl) {
-  kernel_width_ = std::max(kernel_width_, kernel);
-  shape_width_ = std::max(shape_width_, shape);
-  impl_width_ = std::max(impl_width_, impl);
-  for (const auto& p : peers_) impl_width_ = std::max(impl_width_, p->name().size());
+void BenchRun::columns(std::vector<Table::Column> left, std::vector<Table::Column> right,
+                       std::string meaning) {
+  left_ = std::move(left);
+  right_ = std::move(right);
+  meaning_ = std::move(meaning);
+}
+
+size_t BenchRun::peer_width() const {
+  size_t width = options_.numerics == "fast" ? std::string(FastBench::kImpl).size() : 0;
+  for (const auto& p : peers_) width = std::max(width, p->name().size());
+  return width;
+}
+
+bool BenchRun::is_peer(const std::string& impl) const {
+  return std::any_of(peers_.begin(), peers_.end(),
+                     [&](const auto& p) { return p->name() == impl; });
 }
 
 void BenchRun::begin(int threads) {
   clock_.reset();
+  fast_.reset();
   bound_.reset();
   threads_ = threads;
   // The peers start their threads here: started later they would inherit the core to which this thread is bound.
@@ -65,22 +79,18 @@ void BenchRun::begin(int threads) {
     if (const PeerCall call = peer->prepare(gemm, shape, problem); call.run) call.run();
   }
   bound_ = std::make_unique<BoundTeam>(threads);
+  if (options_.numerics == "fast") fast_ = std::make_unique<FastBench>(isa_, bound_->team());
   if (is_terminal()) live_.show("measuring what the machine can do");
   clock_ = std::make_unique<Clock>(bound_->team(), isa_);
   peaks_ =
       measure_peaks(bound_->team(), *clock_, isa_, std::clamp(options_.seconds / 10, 1e-3, 0.03));
   live_.clear();
   print_facts();
-  std::vector<Table::Column> columns{{"kernel", kernel_width_, true},
-                                     {"shape", shape_width_, true},
-                                     {"impl", impl_width_, true},
-                                     {"us", 8},
-                                     {"min", 8},
-                                     {"max", 8},
-                                     {"rate", 7},
-                                     {"unit", 7, true},
-                                     {"roof %", 6},
-                                     {"ratio", 5}};
+  std::vector<Table::Column> columns = left_;
+  for (const Table::Column& c : std::initializer_list<Table::Column>{
+           {"us", 8}, {"min", 8}, {"max", 8}, {"rate", 7}, {"unit", 7, true}, {"roof %", 6}})
+    columns.push_back(c);
+  columns.insert(columns.end(), right_.begin(), right_.end());
   if (!options_.compare.empty()) {
     columns.push_back({"was us", 8});
     columns.push_back({"verdict", 7, true});
@@ -108,15 +118,15 @@ void BenchRun::print_facts() {
               "us: median of chunks of calls on warm operands, in turns; chunks during which a "
               "probe or the "
               "scheduler shows another process are taken again\n",
-              peers_.empty() ? "" : "ratio: the peer's time over ours\n", "\n");
+              meaning_, "\n");
   if (options_.json || options_.csv)
     say_line(text);
   else
     print(text);
 }
 
-void BenchRun::measure(const std::string& kernel, const WorkShape& shape, const Work& work,
-                       const std::vector<Candidate>& candidates) {
+std::vector<Result> BenchRun::measure(const std::string& kernel, const WorkShape& shape,
+                                      const Work& work, const std::vector<Candidate>& candidates) {
   std::vector<std::function<void()>> runs;
   for (const Candidate& c : candidates) runs.push_back(c.run);
   if (is_terminal()) live_.show(cat(kernel, " ", shape.json()));
@@ -125,9 +135,7 @@ void BenchRun::measure(const std::string& kernel, const WorkShape& shape, const 
 
   const double bytes = work.read() + work.written();
   const double bandwidth = peaks_.bandwidth(work.read(), work.written());
-  size_t ours = candidates.size() - 1;
-  for (size_t i = 0; i < candidates.size(); ++i)
-    if (candidates[i].impl == "latent") ours = i;
+  std::vector<Result> out;
   for (size_t i = 0; i < candidates.size(); ++i) {
     Result r{kernel, shape.json(), candidates[i].impl, threads_, times[i]};
     r.flops = work.flops > 0;
@@ -135,39 +143,46 @@ void BenchRun::measure(const std::string& kernel, const WorkShape& shape, const 
     r.intensity = work.flops / bytes;
     const double roof = r.flops ? std::min(peaks_.gflops, r.intensity * bandwidth) : bandwidth;
     r.roofline = 100 * r.rate / roof;
-    const double ratio = r.time.us / times[ours].us;
-    const bool steady = times[i].steady && times[ours].steady;
-    if (i != ours && steady) ratios_[r.impl].push_back({ratio, cat(kernel, " ", r.shape)});
-    if (i != ours && !steady) ++unsteady_;
-    std::vector<std::string> cells{kernel,
-                                   r.shape,
-                                   r.impl,
-                                   digits(r.time.us),
-                                   digits(r.time.min),
-                                   digits(r.time.max),
-                                   digits(r.rate),
-                                   r.flops ? "GFLOP/s" : "GB/s",
-                                   per_cent(r.roofline),
-                                   i == ours ? "" : cat(steady ? "" : "~", fixed(ratio, 2))};
-    std::vector<Json::Member> members = r.members();
-    if (!options_.compare.empty()) {
-      const auto found = before_.find(r.key());
-      seen_.insert(r.key());
-      cells.push_back(found == before_.end() ? "" : digits(found->second.us));
-      cells.push_back("new");
-      if (found != before_.end()) {
-        const Verdict v = compare(found->second, r.time);
-        // A peer that became slower is no fault of ours.
-        if (r.impl == "latent") ++verdicts_[v];
-        cells.back() = verdict_name(v);
-        members.push_back({"was", found->second.us});
-      }
-      members.push_back({"verdict", cells.back()});
-    }
-    print(options_.json ? Json::object(members).line() + "\n" : table_->row(cells));
-    results_.push_back(std::move(r));
+    out.push_back(std::move(r));
   }
+  return out;
+}
+
+std::string BenchRun::ratio(const Result& peer, const Result& ours) {
+  if (peer.time.steady && ours.time.steady)
+    ratios_[peer.impl].push_back({peer.time.us / ours.time.us, cat(peer.kernel, " ", peer.shape)});
+  else
+    ++unsteady_;
+  return ratio_text(peer, ours);
+}
+
+void BenchRun::add(const Result& r, const std::vector<std::string>& left,
+                   const std::vector<std::string>& right, const std::vector<Json::Member>& beyond) {
+  std::vector<std::string> cells = left;
+  for (const std::string& cell :
+       {digits(r.time.us), digits(r.time.min), digits(r.time.max), digits(r.rate),
+        std::string(r.flops ? "GFLOP/s" : "GB/s"), fixed(r.roofline, 1)})
+    cells.push_back(cell);
+  cells.insert(cells.end(), right.begin(), right.end());
+  std::vector<Json::Member> members = r.members();
+  members.insert(members.end(), beyond.begin(), beyond.end());
+  if (!options_.compare.empty()) {
+    const auto found = before_.find(r.key());
+    seen_.insert(r.key());
+    cells.push_back(found == before_.end() ? "" : digits(found->second.us));
+    cells.push_back("new");
+    if (found != before_.end()) {
+      const Verdict v = compare(found->second, r.time);
+      // A peer that became slower is no fault of ours.
+      if (!is_peer(r.impl)) ++verdicts_[v];
+      cells.back() = verdict_name(v);
+      members.push_back({"was", found->second.us});
+    }
+    members.push_back({"verdict", cells.back()});
+  }
+  print(options_.json ? Json::object(members).line() + "\n" : table_->row(cells));
   flush_print();
+  results_.push_back(r);
 }
 
 void BenchRun::refuse(const std::string& kernel, const WorkShape& shape, const std::string& impl,
@@ -201,9 +216,6 @@ int BenchRun::finish(const std::string& title) {
   };
   if (!ratios_.empty() && !options_.json) tell("");
   for (const auto& [impl, list] : ratios_) {
-    if (std::none_of(peers_.begin(), peers_.end(),
-                     [&wanted = impl](const auto& p) { return p->name() == wanted; }))
-      continue;
     double logs = 0;
     for (const auto& [ratio, where] : list) logs += std::log(ratio);
     const auto worst = *std::min_element(list.begin(), list.end());
@@ -211,6 +223,7 @@ int BenchRun::finish(const std::string& title) {
              fixed(std::exp(logs / static_cast<double>(list.size())), 2), ", worst ",
              fixed(worst.first, 2), " at ", worst.second));
   }
+  if (fast_ && !fast_->summary().empty()) tell(fast_->summary());
   if (unsteady_ > 0)
     tell(cat("~: ", unsteady_,
              " ratios stand in no mean: the machine was busy with something else"));
@@ -229,6 +242,11 @@ int BenchRun::finish(const std::string& title) {
   if (!options_.svg.empty()) write_file_atomic(options_.svg, plot(title, peaks_, results_));
   if (refused_ > 0) return static_cast<int>(Code::failed);
   return verdicts_[Verdict::slower] > 0 ? static_cast<int>(Code::expectation) : 0;
+}
+
+std::string ratio_text(const Result& above, const Result& below) {
+  const bool steady = above.time.steady && below.time.steady;
+  return cat(steady ? "" : "~", fixed(above.time.us / below.time.us, 2));
 }
 
 bool nearly_equal(const float* a, const float* b, i64 n) {
@@ -265,12 +283,18 @@ int bench_kernels(const KernelBench& options) {
     return std::vector<WorkShape>{{"", whole_numbers("--shape", options.shape, 0)}};
   };
   BenchRun run(options);
+  size_t name = 6, text = 5;
   for (const Family* f : chosen)
     for (const WorkShape& shape : shapes_of(*f)) {
       const Work work = f->describe(shape);
       require_memory(work);
-      run.widths(f->name.size(), shape.json().size(), 6);
+      name = std::max(name, f->name.size());
+      text = std::max(text, shape.json().size());
     }
+  run.columns({{"kernel", name, true},
+               {"shape", text, true},
+               {"impl", std::max<size_t>(6, run.peer_width()), true}},
+              {{"ratio", 5}}, run.peers().empty() ? "" : "ratio: the peer's time over ours\n");
   for (const i64 threads : options.threads) {
     run.begin(static_cast<int>(std::min<i64>(threads, 1 << 20)));
     for (const Family* f : chosen)
@@ -289,9 +313,16 @@ int bench_kernels(const KernelBench& options) {
         std::vector<Candidate> candidates{
             {"latent", [&] { run.team().run(kernel.run[0], args, plan.parts); }}};
         candidates[0].run();
+        if (run.fast())
+          if (const auto fast = run.fast()->candidate(*f, shape, work, problem))
+            candidates.push_back(*fast);
         for (Candidate& peer : checked_peers(run, *f, shape, work, problem))
           candidates.push_back(std::move(peer));
-        run.measure(f->name, shape, work, candidates);
+        const std::vector<Result> results = run.measure(f->name, shape, work, candidates);
+        if (run.fast()) run.fast()->note(results);
+        for (const Result& r : results)
+          run.add(r, {r.kernel, r.shape, r.impl},
+                  {r.impl == "latent" ? "" : run.ratio(r, results[0])});
       }
   }
   return run.finish("latent bench kernel");

@@ -1,5 +1,5 @@
 #pragma once
-// latent bench kernel: single kernels beside other libraries and the machine's roof.
+// latent bench kernel, latent bench ladder: kernels beside other libraries and the machine's roof.
 #include <map>
 #include <memory>
 #include <set>
@@ -11,14 +11,15 @@
 namespace lat::tools {
 
 struct KernelBench {
-  std::string names;  // of families; "" is all
+  std::string names;  // of families, "" is all; or of one ladder
   std::string shape;  // "128,400,784" instead of a family's own shapes
-  std::string against, isa, save, compare, svg;
+  std::string against, isa, save, compare, svg, numerics = "exact";
   std::vector<i64> threads;
   double seconds = 0.3;  // for each line
   bool json = false, markdown = false, csv = false;
 };
 int bench_kernels(const KernelBench& options);
+int bench_ladder(const KernelBench& options);
 
 // One way to do a piece of work.
 struct Candidate {
@@ -28,6 +29,8 @@ struct Candidate {
 
 // A run of the bench: the machine's peaks for one count of threads after the other, and everything found so far, printed as
 // it comes.
+class FastBench;
+
 class BenchRun {
  public:
   // Code::usage and Code::machine for options that cannot be met; nothing is measured yet.
@@ -39,21 +42,33 @@ class BenchRun {
   Team& team() { return bound_->team(); }
   const std::vector<std::unique_ptr<Peer>>& peers() const { return peers_; }
 
-  // The widest texts to come, for the table.
-  void widths(size_t kernel, size_t shape, size_t impl);
+  FastBench* fast() { return fast_.get(); }  // null without --numerics fast
+
+  // Columns on both sides of the times, and what those on the right mean.
+  void columns(std::vector<Table::Column> left, std::vector<Table::Column> right,
+               std::string meaning);
+  size_t peer_width() const;  // of the longest name
   // A team of so many threads, its peaks, and the head of a table.
   void begin(int threads);
-  // Times the candidates in turns; a row for each. Ratios are to the last of `impl` latent, or to the last.
-  void measure(const std::string& kernel, const WorkShape& shape, const Work& work,
-               const std::vector<Candidate>& candidates);
+  // Times the candidates in turns.
+  std::vector<Result> measure(const std::string& kernel, const WorkShape& shape, const Work& work,
+                              const std::vector<Candidate>& candidates);
+  // How many times as long as `ours` a peer took, for its line; the summary gives the mean.
+  std::string ratio(const Result& peer, const Result& ours);
+  // Keeps a result and prints its line: the cells on both sides of the times, what the line of JSON says beyond them.
+  void add(const Result& result, const std::vector<std::string>& left,
+           const std::vector<std::string>& right, const std::vector<Json::Member>& beyond = {});
   // A candidate that computes something else: it gets no speed, and the run fails at its end.
   void refuse(const std::string& kernel, const WorkShape& shape, const std::string& impl,
               const std::string& why);
   // The summary and the files. The exit code.
   int finish(const std::string& title);
 
+  const std::vector<Result>& results() const { return results_; }
+
  private:
   void print_facts();
+  bool is_peer(const std::string& impl) const;
   Json machine() const;
 
   const KernelBench& options_;
@@ -61,9 +76,11 @@ class BenchRun {
   std::vector<std::unique_ptr<Peer>> peers_;
   std::map<std::string, Timing> before_;  // by Result::key
   std::unique_ptr<BoundTeam> bound_;
+  std::unique_ptr<FastBench> fast_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Table> table_;
-  size_t kernel_width_ = 6, shape_width_ = 5, impl_width_ = 6;
+  std::vector<Table::Column> left_, right_;
+  std::string meaning_;
   int threads_ = 1;
   Peaks peaks_;
   std::vector<Result> results_;
@@ -76,6 +93,9 @@ class BenchRun {
 
 // Whether two outputs are the same but for rounding.
 bool nearly_equal(const float* a, const float* b, i64 n);
+
+// "~1.23": with a tilde where the machine was busy with something else while one of both was timed.
+std::string ratio_text(const Result& above, const Result& below);
 
 // The peers' versions of a call, each checked against our output, which stands in the problem's operand 0.
 std::vector<Candidate> checked_peers(BenchRun& run, const Family& family, const WorkShape& shape,

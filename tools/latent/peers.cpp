@@ -42,7 +42,7 @@ class Blas : public Peer {
 // dnnl_types.h. Its descriptors are plain structures that it fills itself; here they are bytes, more than enough.
 
 using Dims = int64_t[12];
-struct alignas(16) MemoryDesc {
+struct alignas(8) MemoryDesc {
   char bytes[2048];
 };
 struct alignas(16) OpDesc {
@@ -56,8 +56,9 @@ struct ExecArg {
 constexpr int kOk = 0, kCpu = 1, kFloat32 = 3, kForward = 96, kInOrder = 1, kConvolutionAuto = 3;
 constexpr int kAny = 1, kVector = 2, kMatrix = 3, kNhwc = 20, kHwio = 30;  // layouts
 constexpr int kWeightsDesc = 131, kDiffWeightsDesc = 132;                  // queries
-constexpr int kSrc = 1, kDst = 17, kWeights = 33, kDiffSrc = 129, kDiffDst = 145,
+constexpr int kSrc = 1, kDst = 17, kWeights = 33, kBias = 41, kDiffSrc = 129, kDiffDst = 145,
               kDiffWeights = 161;  // arguments
+constexpr int kRelu = 31;
 const std::map<std::string, int> kElementwise{
     {"exp", 191}, {"log", 239}, {"tanh", 47}, {"sigmoid", 175}, {"softplus", 159}};
 
@@ -120,9 +121,9 @@ class OneDnn : public Peer {
     void *desc = nullptr, *primitive = nullptr;
     std::vector<ExecArg> args;
 
-    Call(OneDnn* o, const OpDesc& op, void* hint = nullptr) : owner(o) {
+    Call(OneDnn* o, const OpDesc& op, void* hint = nullptr, void* attr = nullptr) : owner(o) {
       check(o->get<int(void**, const OpDesc*, void*, void*, void*)>("dnnl_primitive_desc_create")(
-          &desc, &op, nullptr, o->engine_, hint));
+          &desc, &op, attr, o->engine_, hint));
       create();
     }
     Call(OneDnn* o, const MemoryDesc& from, const MemoryDesc& to) : owner(o) {
@@ -181,6 +182,20 @@ class OneDnn : public Peer {
     call.run();
   }
 
+  // The operation with a relu on what it writes.
+  std::shared_ptr<Call> with_relu(const OpDesc& op) {
+    void *attr = nullptr, *then = nullptr;
+    check(get<int(void**)>("dnnl_primitive_attr_create")(&attr));
+    check(get<int(void**)>("dnnl_post_ops_create")(&then));
+    check(get<int(void*, float, int, float, float)>("dnnl_post_ops_append_eltwise")(then, 1, kRelu,
+                                                                                    0, 0));
+    check(get<int(void*, const void*)>("dnnl_primitive_attr_set_post_ops")(attr, then));
+    const auto call = std::make_shared<Call>(this, op, nullptr, attr);
+    get<int(void*)>("dnnl_post_ops_destroy")(then);
+    get<int(void*)>("dnnl_primitive_attr_destroy")(attr);
+    return call;
+  }
+
   PeerCall one_input(const OpDesc& op, const MemoryDesc& layout, i64 n, Problem& problem) {
     const auto call = std::make_shared<Call>(this, op);
     const auto y = std::make_shared<Floats>(n);
@@ -212,12 +227,15 @@ class OneDnn : public Peer {
     const MemoryDesc any = describe({k, c, r, r}, kAny), ours = describe({k, c, r, r}, kHwio);
     const Dims strides{stride, stride}, before{pad, pad};
     const Dims after{(p - 1) * stride + r - h - pad, (q - 1) * stride + r - w - pad};
+    const bool relu = name == "conv relu";
+    const MemoryDesc bias = describe({k}, kVector);
     OpDesc op;
     check(get<int(OpDesc*, int, int, const MemoryDesc*, const MemoryDesc*, const MemoryDesc*,
                   const MemoryDesc*, const int64_t*, const int64_t*, const int64_t*)>(
-        "dnnl_convolution_forward_desc_init")(&op, kForward, kConvolutionAuto, &x, &any, nullptr,
-                                              &y, strides, before, after));
-    const auto forward = std::make_shared<Call>(this, op);
+        "dnnl_convolution_forward_desc_init")(&op, kForward, kConvolutionAuto, &x, &any,
+                                              relu ? &bias : nullptr, &y, strides, before, after));
+    const auto forward = relu ? with_relu(op) : std::make_shared<Call>(this, op);
+    if (relu) forward->add(kBias, bias, problem.floats(3));
     if (name == "conv filter") {
       check(get<int(OpDesc*, int, const MemoryDesc*, const MemoryDesc*, const MemoryDesc*,
                     const MemoryDesc*, const int64_t*, const int64_t*, const int64_t*)>(

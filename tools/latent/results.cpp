@@ -136,6 +136,24 @@ std::string Table::row(const std::vector<std::string>& cells) const {
   return out + "\n";
 }
 
+std::string bar_chart(const std::vector<Result>& results, int width) {
+  constexpr size_t kFigure = 8;  // "  100.0%"
+  size_t label = 0;
+  double most = 100;
+  for (const Result& r : results) {
+    label = std::max(label, r.impl.size());
+    most = std::max(most, r.roofline);
+  }
+  const double room = std::max(10.0, width - static_cast<double>(label + 2 + kFigure));
+  std::string out = "% of the roof\n";
+  for (const Result& r : results) {
+    const auto bar = static_cast<size_t>(std::lround(room * r.roofline / most));
+    out += cat(r.impl, std::string(label + 2 - r.impl.size(), ' '), std::string(bar, '#'), "  ",
+               fixed(r.roofline, 1), "%\n");
+  }
+  return out;
+}
+
 std::string digits(double x) {
   const double size = std::fabs(x);
   return fixed(x, size < 10 ? 3 : size < 100 ? 2 : size < 1000 ? 1 : 0);

@@ -55,6 +55,9 @@ class Table {
 // An SVG: a roofline for what is bound by arithmetic (each impl a colour), and bars of the share of the roof for all.
 std::string plot(const std::string& title, const Peaks& peaks, const std::vector<Result>& results);
 
+// The same bars as text, so many characters wide: a line for each impl, of results that share a roof.
+std::string bar_chart(const std::vector<Result>& results, int width);
+
 // Decimals that show four digits.
 std::string digits(double x);
 

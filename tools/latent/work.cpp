@@ -84,6 +84,14 @@ Work conv_forward(const Sizes& s) {
   return work;
 }
 
+Work conv_relu(const Sizes& s) {
+  const ConvSizes z(s);
+  Work work{K::conv2d, {out(z.y()), in(z.x()), in(z.f()), in(z.k)}, z.flops()};
+  z.add(work.operands);
+  work.operands.push_back(whole(1));
+  return work;
+}
+
 Work conv_data(const Sizes& s) {
   const ConvSizes z(s);
   Work work{K::conv2d_data, {out(z.x()), in(z.y()), in(z.f()), none()}, z.flops()};
@@ -158,6 +166,22 @@ Work reparameterise(const Sizes& s) {
            whole(i64{1} << 32)}};
 }
 
+// Two kernels in one: see kernels/study/rungs.h.
+Work reparameterise_kl(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::count,
+          {out(n),
+           out(n),
+           out(s[0]),
+           in(n),
+           in(n),
+           {Kind::ticks, 2},
+           whole(s[0]),
+           whole(s[1]),
+           whole(1),
+           whole(i64{1} << 32)}};
+}
+
 // The moments decay so slowly that they stay what they are over a run: no call meets other numbers than the first.
 Work adam(const Sizes& s) {
   constexpr double kBeta = 1 - 1e-6;
@@ -178,11 +202,14 @@ Work adam(const Sizes& s) {
            real(0)}};
 }
 
+const std::vector<std::string> mnk{"M", "N", "K"}, rows{"rows", "columns"}, n{"elements"},
+    layer{"B", "H", "W", "C", "K", "R", "stride", "pad"};
 const Sizes kManyRows{64, 4096};
+// Enough to meet every edge of a kernel, and little work for the plain loops.
+const Sizes some{37, 83, 1100}, few{2, 12, 12, 40, 40, 5, 8, 3}, long_row{10007},
+    rows_most{9, 5000}, tall{1100, 77};
 
 std::vector<Family> make_families() {
-  const std::vector<std::string> mnk{"M", "N", "K"}, rows{"rows", "columns"}, n{"elements"};
-  const std::vector<std::string> layer{"B", "H", "W", "C", "K", "R", "stride", "pad"};
   const std::vector<WorkShape> products{
       {"", {128, 400, 784}}, {"", {128, 20, 400}}, {"", {128, 784, 400}}, {"", {784, 400, 128}},
       {"", {256, 256, 256}}, {"", {256, 256, 23}}, {"", {50, 600, 200}},  {"", {1, 400, 784}},
@@ -196,8 +223,6 @@ std::vector<Family> make_families() {
   const std::vector<WorkShape> large{{"", {i64{1} << 22}}}, table{{"", {4096, 1000}}};
   const std::vector<WorkShape> latents{{"", {128, 20}}, {"", {4096, 64}}};
   const std::vector<WorkShape> pixels{{"", {128, 784}}, {"", kManyRows}};
-  const Sizes some{37, 83, 1100}, few{2, 12, 12, 40, 40, 5, 8, 3}, long_row{10007},
-      rows_most{9, 5000}, tall{1100, 77};
   // A VAE's gradients: of its inputs (nt) and of its weights (tn).
   const std::vector<WorkShape> nt{
       {"", {128, 784, 400}}, {"", {128, 400, 784}}, {"", {128, 20, 400}}, {"", {256, 256, 256}}};
@@ -209,6 +234,7 @@ std::vector<Family> make_families() {
       {"gemm tn", mnk, tn, some, gemm<1>},
       {"linear relu", mnk, {{"", {128, 400, 784}}}, some, linear_relu},
       {"conv forward", layer, layers, few, conv_forward},
+      {"conv relu", layer, {layers[0]}, few, conv_relu},
       {"conv data", layer, layers, few, conv_data},
       {"conv filter", layer, layers, few, conv_filter},
       {"copy", n, large, long_row, copy},
@@ -227,6 +253,18 @@ std::vector<Family> make_families() {
       {"reparameterise", rows, latents, rows_most, reparameterise},
       {"adam", n, {{"", {652824}}}, long_row, adam},
   };
+}
+
+// In the order of kernels/study.
+const std::vector<std::pair<std::string, Family>>& ladder_families() {
+  static const std::vector<std::pair<std::string, Family>> all{
+      {"gemm", {"gemm", mnk, {{"", {512, 500, 512}}}, some, gemm<0>}},
+      {"conv", {"conv relu", layer, {{"burgess1", {64, 64, 64, 1, 32, 4, 2, 1}}}, few, conv_relu}},
+      {"reparameterise_kl",
+       {"reparameterise_kl", rows, {{"", {16384, 64}}}, {70, 500}, reparameterise_kl}},
+      {"softmax", {"log_softmax", rows, {{"", {4096, 1000}}}, rows_most, log_softmax}},
+      {"reduction", {"row_sum", rows, {{"", {4096, 1000}}}, rows_most, row_sum}}};
+  return all;
 }
 
 // 4-byte floats of an operand; 0 for what is no array of them.
@@ -251,11 +289,19 @@ void draw(float* to, const WorkOperand& o, uint64_t seed) {
   }
 }
 
-void run_parts(const kernels::Kernel& kernel, const std::vector<Arg>& args, i64 parts) {
-  const kernels::Plan plan = kernel.plan[0](args.data());
+// In so many parts; 0: as planned.
+void run_parts(const kernels::Rung& rung, const std::vector<Arg>& args, i64 parts) {
+  const kernels::Plan plan = rung.plan(args.data());
   const Floats workspace(plan.workspace / 4 + 16);
   const i64 count = parts > 0 ? parts : plan.parts;
-  for (i64 k = 0; k < count; ++k) kernel.run[0](args.data(), {k, count, workspace.data()});
+  for (i64 k = 0; k < count; ++k) rung.run(args.data(), {k, count, workspace.data()});
+}
+
+// "gemm, conv, exp"
+std::string list_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
 }
 
 std::string plain_name(std::string name) {
@@ -330,12 +376,8 @@ std::vector<const Family*> find_families(const std::string& names) {
       const std::string& name = families()[i].name;
       if (plain_name(name) == word || name.starts_with(word + " ")) wanted[i] = found = true;
     }
-    if (!found) {
-      std::string list;
-      for (const std::string& k : known) list += (list.empty() ? "" : ", ") + k;
-      fail(Code::usage, "", "no kernel is called '", names.substr(at, end - at), "'.",
-           suggestion(word, known), " There are ", list);
-    }
+    LAT_CHECK(found, Code::usage, "", "no kernel is called '", names.substr(at, end - at), "'.",
+              suggestion(word, known), " There are ", list_of(known));
     at = end + 1;
   }
   std::vector<const Family*> out;
@@ -344,11 +386,33 @@ std::vector<const Family*> find_families(const std::string& names) {
   return out;
 }
 
+const std::vector<std::string>& ladder_names() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names;
+    for (const auto& [name, family] : ladder_families()) names.push_back(name);
+    return names;
+  }();
+  return all;
+}
+
+const Family& ladder_family(const std::string& name) {
+  for (const auto& [known, family] : ladder_families())
+    if (known == name) return family;
+  fail(Code::usage, "",
+       name.empty() ? "no ladder is named."
+                    : cat("no ladder is called '", name, "'.", suggestion(name, ladder_names())),
+       " There are ", list_of(ladder_names()));
+}
+
 void require_memory(const Work& work) {
   double bytes = 0;
   for (const WorkOperand& o : work.operands) bytes += 4.0 * static_cast<double>(space_of(o));
+  require_memory(bytes, "operands");
+}
+
+void require_memory(double bytes, const std::string& what) {
   const double room = free_memory();
-  LAT_CHECK(room == 0 || bytes < 0.4 * room, Code::machine, "memory", "the operands need ",
+  LAT_CHECK(room == 0 || bytes < 0.4 * room, Code::machine, "memory", "the ", what, " need ",
             size_text(static_cast<uint64_t>(std::min(bytes, 1e18))), ", ",
             size_text(static_cast<uint64_t>(room)), " are free. Try a smaller --shape");
 }
@@ -398,13 +462,20 @@ std::string Problem::written() const {
 }
 
 bool matches_specification(const kernels::Kernel& kernel, const Work& work) {
+  const kernels::Kernel& truth = kernels::table(kernels::Isa::spec)[static_cast<int>(work.kernel)];
+  return matches_specification({kernel.name, "", kernel.run[0], kernel.plan[0]}, truth.run[0],
+                               work);
+}
+
+bool matches_specification(const kernels::Rung& rung, kernels::Run specification,
+                           const Work& work) {
   const FloatGuard guard;
   Problem problem(work);
-  run_parts(kernels::table(kernels::Isa::spec)[static_cast<int>(work.kernel)], problem.args(), 1);
+  specification(problem.args().data(), {});
   const std::string want = problem.written();
   for (const i64 parts : {0, 1, 3}) {
     problem.reset();
-    run_parts(kernel, problem.args(), parts);
+    run_parts(rung, problem.args(), parts);
     if (problem.written() != want) return false;
   }
   return true;

@@ -50,8 +50,15 @@ const std::vector<Family>& families();
 // Code::usage with the nearest name where there is none.
 std::vector<const Family*> find_families(const std::string& names);
 
+// The calls of kernels/study's ladders, and the shapes that show most of them.
+const std::vector<std::string>& ladder_names();
+// Code::usage with the nearest name where there is none.
+const Family& ladder_family(const std::string& name);
+
 // Code::machine where there is no memory for the operands, and a peer's output beside them.
 void require_memory(const Work& work);
+// The same for so many bytes of what a message calls `what`.
+void require_memory(double bytes, const std::string& what);
 
 // A call with its operands in memory.
 class Problem {
@@ -70,7 +77,8 @@ class Problem {
   std::vector<kernels::Arg> args_;
 };
 
-// Whether `kernel` writes the specification's bits, whole and cut in parts.
+// Whether a kernel, or a ladder's rung, writes the specification's bits, whole and cut in parts.
 bool matches_specification(const kernels::Kernel& kernel, const Work& work);
+bool matches_specification(const kernels::Rung& rung, kernels::Run specification, const Work& work);
 
 }  // namespace lat::tools

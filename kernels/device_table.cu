@@ -1,0 +1,54 @@
+// The rows of kernels on devices: compiled by nvcc for CUDA and by the host compiler for the emulator.
+#include "kernels/common/cuda.h"
+
+#include "kernels/conv/conv.h"
+#include "kernels/devices.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/likelihood/likelihood.h"
+#include "kernels/matmul/matmul.h"
+#include "kernels/optim/optim.h"
+#include "kernels/random/random.h"
+#include "kernels/recurrent/recurrent.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/row.h"
+#include "kernels/softmax/softmax.h"
+
+namespace lat::kernels::LAT_ISA {
+namespace {
+
+template <class... A>
+Row<A...> row_of(void (*)(Part, A...));
+template <auto f>
+void run(const Arg* a, gpu::Stream& stream) {
+  decltype(row_of(f))::template call<f>(a, static_cast<Stream&>(stream));
+}
+
+struct Rows {
+  DeviceKernel row[kKernelCount];
+};
+
+constexpr Rows written_rows() {
+  Rows rows{};
+#define KERNEL(name, plan) rows.row[i32(K::name)] = {#name, {nullptr, nullptr}};
+#include "kernels/kernels.def"
+#undef KERNEL
+#define KERNEL(name, plan) \
+  rows.row[i32(K::name)] = {#name, {&run<&name<float>>, &run<&name<double>>}};
+#include "kernels/devices.def"
+#undef KERNEL
+  return rows;
+}
+
+constexpr Rows kRows = written_rows();
+
+}  // namespace
+
+const DeviceKernel* device_rows() { return kRows.row; }
+
+}  // namespace lat::kernels::LAT_ISA
+
+#ifdef __CUDACC__
+const lat::kernels::DeviceKernel* lat::kernels::cuda_table() { return cuda::device_rows(); }
+#else
+const lat::kernels::DeviceKernel* lat::kernels::emulated_table() { return emulated::device_rows(); }
+#endif

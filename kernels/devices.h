@@ -1,0 +1,26 @@
+#pragma once
+// The kernel table once more, for devices: rows in the order of kernels.def, and the same arguments,
+// but pointers are to device memory and a call is queued on a stream.
+#include <memory>
+#include <string>
+
+#include "kernels/common/gpu.h"
+#include "kernels/table.h"
+
+namespace lat::kernels {
+
+struct DeviceKernel {
+  const char* name;
+  void (*run[2])(const Arg*, gpu::Stream&);  // [0] float, [1] double; null: not written yet
+};
+
+// kKernelCount rows, for streams of emu::Device.
+const DeviceKernel* emulated_table();
+
+// kKernelCount rows, for streams of a device that open_cuda has opened; null in a build without nvcc.
+const DeviceKernel* cuda_table();
+
+// GPU number `index`; or null, and `why` says what is missing.
+std::unique_ptr<gpu::Device> open_cuda(i32 index, std::string* why);
+
+}  // namespace lat::kernels

@@ -1,0 +1,170 @@
+// What the emulator counts, against numbers found by hand; and what our own kernels cost.
+#define LAT_ISA emulated
+#include "kernels/emulator/counters.h"
+
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "kernels/common/cuda.h"
+#include "kernels/devices.h"
+
+namespace lat::test {
+namespace {
+
+using gpu::i64;
+using gpu::u64;
+
+// File and line of a site, from the program's own debug information.
+std::string source_line(const void* site) {
+  Dl_info info{};
+  dladdr(site, &info);
+  char command[128], line[512] = "";
+  std::snprintf(command, sizeof(command), "addr2line -e /proc/%d/exe 0x%zx", int(getpid()),
+                size_t(static_cast<const char*>(site) - static_cast<char*>(info.dli_fbase)) - 1);
+  FILE* const out = popen(command, "r");
+  if (out && !std::fgets(line, sizeof(line), out)) line[0] = 0;
+  if (out) pclose(out);
+  return line;
+}
+
+struct Total {
+  u64 lanes = 0, cost = 0, least = 0;
+};
+Total total(const std::vector<emu::SiteCount>& sites, bool shared, bool write) {
+  Total t;
+  for (const emu::SiteCount& s : sites)
+    if (s.shared == shared && s.write == write)
+      t.lanes += s.lanes, t.cost += s.cost, t.least += s.least;
+  return t;
+}
+
+struct Bench {
+  emu::Device device;
+  std::unique_ptr<gpu::Stream> owner = device.stream();
+  emu::Stream& stream = static_cast<emu::Stream&>(*owner);
+  float* zeros(size_t n) {
+    void* const p = device.allocate(n * sizeof(float));
+    stream.fill(p, 0, n * sizeof(float));
+    return static_cast<float*>(p);
+  }
+  std::vector<emu::SiteCount> counts() {
+    stream.synchronize();
+    return emu::take_counts();
+  }
+};
+
+__global__ void read_strided(float* y, const float* x, int stride) {
+  y[threadIdx.x] = x[int(threadIdx.x) * stride];
+}
+__global__ void read_fours(float* y, const float4* x) { y[threadIdx.x] = x[threadIdx.x].y; }
+__global__ void copy_fours(float4* y, const float4* x) { y[threadIdx.x] = x[threadIdx.x]; }
+
+TEST_CASE("counters: sectors of global memory") {
+  Bench b;
+  float *x = b.zeros(32 * 64), *y = b.zeros(256);
+  const auto reads = [&](int stride) {
+    b.stream.launch(read_strided, {1, 64}, y, x, stride);
+    const auto counts = b.counts();
+    CHECK(total(counts, false, true).cost == 8);  // y: two warps of 128 bytes
+    return total(counts, false, false);
+  };
+  CHECK(reads(1).cost == 8);
+  CHECK(reads(1).least == 8);
+  CHECK(reads(1).lanes == 64);
+  CHECK(reads(2).cost == 16);
+  CHECK(reads(8).cost == 64);
+  CHECK(reads(8).least == 8);
+  CHECK(reads(0).cost == 2);
+  b.stream.launch(copy_fours, {1, 32}, reinterpret_cast<float4*>(y),
+                  reinterpret_cast<const float4*>(x));
+  const auto counts = b.counts();
+  CHECK(total(counts, false, false).cost == 16);
+  CHECK(total(counts, false, true).cost == 16);
+  b.stream.launch(read_fours, {1, 32}, y, reinterpret_cast<const float4*>(x));
+  CHECK(total(b.counts(), false, false).cost == 16);  // a fourth of each is used
+}
+
+constexpr int kColumnLine = __LINE__ + 5;
+template <int pitch>
+__global__ void read_columns(float* y) {
+  CU_SHARED(float, tile, [32][pitch]);
+  for (int r = 0; r < 32; ++r) tile[r][threadIdx.x] = 1;
+  y[threadIdx.x] = tile[threadIdx.x][threadIdx.y];
+}
+__global__ void read_one_word(float* y) {
+  CU_SHARED(float, s, [32]);
+  s[threadIdx.x] = 1;
+  y[threadIdx.x] = s[5];
+}
+
+TEST_CASE("counters: conflicts of banks, with their line") {
+  Bench b;
+  float* const y = b.zeros(32);
+  const auto reads = [&](auto kernel) {
+    b.stream.launch(kernel, {1, 32}, y);
+    const auto counts = b.counts();
+    const Total writes = total(counts, true, true);
+    CHECK(writes.cost == writes.least);
+    for (const emu::SiteCount& s : counts)
+      if (s.shared && s.cost > s.least)
+        CHECK(source_line(s.site).find("counters_test.cpp:" + std::to_string(kColumnLine)) !=
+              std::string::npos);
+    return total(counts, true, false);
+  };
+  CHECK(reads(read_columns<32>).cost == 32);
+  CHECK(reads(read_columns<32>).least == 1);
+  CHECK(reads(read_columns<33>).cost == 1);
+  CHECK(reads(read_columns<34>).cost == 2);
+  CHECK(reads(read_one_word).cost == 1);
+}
+
+__global__ void copy_rows_async(float* y, const float* x) {
+  CU_SHARED(float, s, [128]);
+  cu::copy_async<16>(&s[threadIdx.x * 4], x + threadIdx.x * 4);
+  cu::copy_commit();
+  cu::copy_wait<0>();
+  y[threadIdx.x] = s[threadIdx.x * 4];
+}
+
+TEST_CASE("counters: an asynchronous copy is one access") {
+  Bench b;
+  float *x = b.zeros(128), *y = b.zeros(32);
+  b.stream.launch(copy_rows_async, {1, 32}, y, x);
+  const auto counts = b.counts();
+  CHECK(total(counts, false, false).cost == 16);
+  CHECK(total(counts, true, true).cost == 4);   // 512 bytes
+  CHECK(total(counts, true, false).cost == 4);  // a stride of 4 words
+}
+
+TEST_CASE("counters: our kernels read and write every sector once, without conflicts") {
+  using namespace lat::kernels;
+  Bench b;
+  constexpr i64 rows = 16, cols = 8192, n = rows * cols;
+  float *x = b.zeros(n), *y = b.zeros(n);
+  Arg exp[5], sum[5], columns[5];
+  exp[0].p = y, exp[1].p = x, exp[2].i = n, exp[3].r = exp[4].r = 0;
+  emulated_table()[i32(K::exp)].run[0](exp, b.stream);
+  auto counts = b.counts();
+  CHECK(total(counts, false, false).cost == n / 8);
+  CHECK(total(counts, false, true).cost == n / 8);
+
+  sum[0].p = y, sum[1].p = x, sum[2].i = rows, sum[3].i = cols, sum[4].r = 1;
+  emulated_table()[i32(K::row_sum)].run[0](sum, b.stream);
+  counts = b.counts();
+  CHECK(total(counts, false, false).cost == n / 8);
+  CHECK(total(counts, true, false).cost == total(counts, true, false).least);
+
+  columns[0].p = y, columns[1].p = x, columns[2].i = 1, columns[3].i = 1024, columns[4].i = 128;
+  emulated_table()[i32(K::col_sum)].run[0](columns, b.stream);
+  counts = b.counts();
+  CHECK(total(counts, false, false).cost == 1024 * 128 / 8);
+  CHECK(total(counts, true, false).cost == total(counts, true, false).least);
+  CHECK(total(counts, true, true).cost == total(counts, true, true).least);
+}
+
+}  // namespace
+}  // namespace lat::test

@@ -1,0 +1,161 @@
+// CUDA kernels against the specification: in the emulator always, on a GPU where there is one.
+#include "kernels/emulator/device.h"
+#include "tests/kernels/call.h"
+
+namespace lat::test {
+namespace {
+
+using emu::Order;
+
+#ifdef __SANITIZE_THREAD__  // sees races in any order, slowly
+const emu::Schedule kSchedules[] = {{Order::unfair, 7}};
+constexpr i64 kCounts[] = {300};
+#else
+const emu::Schedule kSchedules[] = {{Order::in_order}, {Order::reverse}, {Order::unfair, 7}};
+constexpr i64 kCounts[] = {0, 1, 255, 1024, 2100};
+#endif
+
+// Runs `body(device, table)` under the emulator's schedules and on the first GPU.
+template <class Body>
+void on_devices(Body&& body) {
+  for (const emu::Schedule& s : kSchedules) {
+    emu::Device device(s);
+    body(device, emulated_table());
+  }
+  std::string why;
+  if (const auto gpu = open_cuda(0, &why)) body(*gpu, cuda_table());
+}
+
+// In float bit for bit, in double nearly.
+void check_on(gpu::Device& device, const DeviceKernel* table, const Call& call) {
+  call.check(device, table, kFloat);
+  call.check(device, table, kDouble, 1e-12);
+}
+
+constexpr const char* kUnary[] = {
+#define UNARY(name, ...) #name,
+#include "kernels/elementwise/unary.def"
+#undef UNARY
+};
+
+TEST_CASE("cuda: unary kernels and derivatives equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const std::string name : kUnary)
+      for (const i64 n : kCounts) {
+        const Values x = wild(n, 11), y = wild(n, 12), dy = wild(n, 13), u = wild(n, 14);
+        const auto with_numbers = [n](Call call) { return call.integer(n).real(-0.25).real(1.5); };
+        check_on(device, table, with_numbers(Call(name).out(n).in(x)));
+        check_on(device, table, with_numbers(Call(name + "_d1").out(n).in(dy).in(x).in(y)));
+        check_on(device, table, with_numbers(Call(name + "_d2").out(n).in(u).in(dy).in(x).in(y)));
+      }
+  });
+}
+
+TEST_CASE("cuda: row kernels equal the specification") {
+  struct Shape {
+    i64 rows, cols;
+  };
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const Shape s : {Shape{0, 5},
+                          {3, 0},
+                          {1, 1},
+                          {9, 31},
+                          {17, 64},
+                          {8, 65},
+                          {3, 100},
+                          {2, 4096},
+                          {2, 4097},
+                          {1, 12288},
+                          {1, 32769}})
+      for (const bool special : {false, true}) {
+        const i64 n = s.rows * s.cols;
+        const Values x = special ? wild(n, 3) : numbers(n, -3, 3, 3);
+        check_on(device, table,
+                 Call("row_sum").out(s.rows).in(x).integers({s.rows, s.cols}).real(0.3));
+        check_on(device, table, Call("row_max").out(s.rows).in(x).integers({s.rows, s.cols}));
+      }
+  });
+}
+
+TEST_CASE("cuda: column sums equal the specification") {
+  struct Block {
+    i64 outer, n, inner;
+  };
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const Block b : {Block{1, 0, 5},
+                          {0, 5, 5},
+                          {5, 5, 0},
+                          {3, 7, 1},
+                          {2, 512, 33},
+                          {1, 513, 10},
+                          {1, 1537, 3},
+                          {1, 4100, 2}}) {
+      const Values x = wild(b.outer * b.n * b.inner, 5), y = numbers(b.outer * b.inner);
+      check_on(device, table,
+               Call("col_sum").out(b.outer * b.inner).in(x).integers({b.outer, b.n, b.inner}));
+      check_on(device, table,
+               Call("col_sum_into").inout(y).in(x).integers({b.outer, b.n, b.inner}));
+    }
+  });
+}
+
+TEST_CASE("cuda: the table has every name, and both types of what is written") {
+  const DeviceKernel* const rows = emulated_table();
+  for (i32 k = 0; k < kKernelCount; ++k) {
+    const bool written = rows[k].run[kFloat];
+    CHECK(std::string(rows[k].name) == table(Isa::spec)[k].name);
+    CHECK(bool(rows[k].run[kDouble]) == written);
+    if (cuda_table()) CHECK(bool(cuda_table()[k].run[kFloat]) == written);
+  }
+}
+
+TEST_CASE("cuda: without a GPU one line says why") {
+  std::string why;
+  CHECK(open_cuda(1000, &why) == nullptr);
+  CHECK(!why.empty());
+  CHECK(why.find('\n') == why.npos);
+}
+
+// exp and its row sums, called twice, and captured and replayed.
+TEST_CASE("cuda: a replayed graph gives the bits of the calls") {
+  constexpr i64 rows = 5, cols = 700, n = rows * cols;
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    std::vector<float> x(n);
+    Rng rng{1};
+    for (float& v : x) v = float(rng.uniform(-3, 3));
+    const auto run = [&](bool replay) {
+      const auto stream = device.stream();
+      void* const y = device.allocate(n * sizeof(float));
+      void* const s = device.allocate(rows * sizeof(float));
+      stream->copy(y, x.data(), n * sizeof(float));
+      stream->synchronize();
+      Arg exp[5], sum[5];
+      exp[0].p = exp[1].p = y, exp[2].i = n, exp[3].r = exp[4].r = 0;
+      sum[0].p = s, sum[1].p = y, sum[2].i = rows, sum[3].i = cols, sum[4].r = 0.001;
+      const auto calls = [&] {
+        table[i32(K::exp)].run[kFloat](exp, *stream);
+        table[i32(K::row_sum)].run[kFloat](sum, *stream);
+      };
+      if (replay) {
+        stream->begin_capture();
+        calls();
+        const auto graph = stream->end_capture();
+        for (int k = 0; k < 2; ++k) stream->run(*graph);
+        stream->synchronize();
+      } else {
+        calls();
+        calls();
+      }
+      std::vector<float> got(rows);
+      stream->copy(got.data(), s, rows * sizeof(float));
+      stream->synchronize();
+      device.release(y);
+      device.release(s);
+      return got;
+    };
+    CHECK(run(true) == run(false));
+  });
+}
+
+}  // namespace
+}  // namespace lat::test
