@@ -25,11 +25,14 @@ template <class T>
 constexpr i64 kTileRows = sizeof(T) == 4 ? kFloatRows : 4;
 
 // Vectors of columns for a tile of `rows` rows; tiles of few rows are wide, to keep enough chains in flight.
-constexpr i64 tile_vectors(i64 rows) { return rows == 1 ? 8 : rows == 2 ? 4 : rows == 3 ? 3 : 2; }
+template <class T>
+constexpr i64 tile_vectors(i64 rows) {
+  return sizeof(T) == 8 ? 2 : rows == 1 ? 8 : rows == 2 ? 4 : rows == 3 ? 3 : 2;
+}
 
 template <class T>
 constexpr i64 tile_cols(i64 rows) {
-  return tile_vectors(rows) * kWidth<Vec<T>>;
+  return tile_vectors<T>(rows) * kWidth<Vec<T>>;
 }
 
 template <class T>
@@ -207,7 +210,7 @@ struct Tiles {
   template <i64 M, i64 N>
   constexpr void fill() {
     fn[M - 1][N - 1] = &tile<T, M, N, kByColumns>;
-    if constexpr (N < tile_vectors(M))
+    if constexpr (N < tile_vectors<T>(M))
       fill<M, N + 1>();
     else if constexpr (M < kTileRows<T>)
       fill<M + 1, 1>();
