@@ -119,7 +119,9 @@ class Call {
     const DeviceKernel& kernel = table[row()];
     REQUIRE_MESSAGE(std::string(kernel.name) == name_, name_);
     REQUIRE_MESSAGE(bool(kernel.run[dtype]), name_);
-    auto [memory, args] = laid_out(dtype);
+    Memory laid = laid_out(dtype);
+    auto& memory = laid.bytes;
+    auto& args = laid.args;
     const std::unique_ptr<gpu::Stream> stream = device.stream();
     const auto for_buffers = [&, this](auto&& body) {
       for (size_t k = 0; k < parameters_.size(); ++k) {

@@ -26,7 +26,7 @@ std::optional<Candidate> FastBench::candidate(const Family& family, const WorkSh
   // sum |a b|, by the exact kernel.
   std::vector<std::vector<float>> sizes;
   std::vector<Arg> absolute = problem.args();
-  for (const size_t i : {1, 2}) {
+  for (const size_t i : {1u, 2u}) {
     const float* const from = problem.floats(i);
     sizes.emplace_back(from, from + work.operands[i].count);
     for (float& x : sizes.back()) x = std::fabs(x);
