@@ -7,7 +7,7 @@ namespace {
 
 using emu::Order;
 
-#ifdef __SANITIZE_THREAD__  // sees races in any order, slowly
+#ifdef LAT_EMULATOR_TSAN  // sees races in any order, slowly
 const emu::Schedule kSchedules[] = {{Order::unfair, 7}};
 constexpr i64 kCounts[] = {300};
 #else

@@ -21,7 +21,7 @@ using emu::Schedule;
 using gpu::i64;
 using gpu::u32;
 
-#ifdef __SANITIZE_THREAD__
+#ifdef LAT_EMULATOR_TSAN
 constexpr bool kTsan = true;
 #else
 constexpr bool kTsan = false;
