@@ -1,48 +1,20 @@
 #pragma once
 // Files and refusals, for the tests of data.
 #include <doctest/doctest.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <string>
 #include <vector>
 
 #include "engine/core/error.h"
+#include "tests/harness/folder.h"
 
 namespace lat::test {
 
 using Bytes = std::vector<uint8_t>;
-
-// A folder for one test case, removed at its end.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "latent-data-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
-  std::string write(const std::string& name, const Bytes& bytes) const {
-    std::ofstream file(*this / name, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-    return *this / name;
-  }
-
- private:
-  std::string path_;
-};
 
 template <class F>
 void check_refused(F action, Code code, std::initializer_list<std::string> parts) {

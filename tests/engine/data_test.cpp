@@ -196,7 +196,7 @@ TEST_CASE("load_data: fashion-mnist is found where Debian puts it, or its packag
 TEST_CASE("load_data: a folder of IDX files is a data set of its own") {
   const Folder folder;
   const auto load = [&](int64_t limit) {
-    return load_data("mine", {.path = folder.path(), .limit = limit});
+    return load_data("mine", {.path = folder.path, .limit = limit});
   };
   check_refused([&] { load(0); }, Code::input, {"has no file train-images*", "'mine'"});
 
@@ -212,7 +212,7 @@ TEST_CASE("load_data: a folder of IDX files is a data set of its own") {
                    pixels.begin() + 23 * 6));
   CHECK(load(10).train.n == 9);
   CHECK(load(10).test.n == 1);
-  check_refused([&] { load_data("mnist", {.path = folder.path()}); }, Code::input,
+  check_refused([&] { load_data("mnist", {.path = folder.path}); }, Code::input,
                 {"has train-images* but no t10k-images*"});
 
   folder.write("test-images-idx4-ubyte", idx_bytes(0x08, {4, 2, 3, 1}, noise(24)));

@@ -17,19 +17,14 @@
 #include "engine/core/sha256.h"
 #include "engine/data/file.h"
 #include "engine/data/safetensors.h"
+#include "tests/harness/folder.h"
 
 namespace lat {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A folder of its own, gone with the test.
-struct Folder {
-  std::string path = (fs::temp_directory_path() / "latent_files_XXXXXX").string();
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
+using test::Folder;
 
 void put(const std::string& path, const std::string& bytes) {
   fs::remove(path);  // a file truncated and written again waits for the disk on ext4

@@ -98,7 +98,7 @@ TEST_CASE("idx: missing, empty, short and foreign files are refused by name") {
     }
   };
   check_refused([&] { read_idx(folder / "none"); }, Code::input, {"none: there is no such"});
-  check_refused([&] { read_idx(folder.path()); }, Code::input,
+  check_refused([&] { read_idx(folder.path); }, Code::input,
                 {"there is no such file, or it is a folder"});
   check_refused([&] { read_idx(folder / "none", -1); }, Code::usage, {"limit -1 is negative"});
   refused({}, {"bad: the file is empty (0 bytes), expected at least 8"});

@@ -8,17 +8,11 @@
 #include <filesystem>
 
 #include "engine/data/file.h"
+#include "tests/harness/folder.h"
 #include "tests/runtime/world.h"
 
 namespace lat::test {
 namespace {
-
-struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / "latent_program_XXXXXX").string();
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
 
 // Runs the helper and returns its exit status.
 int helper(const std::vector<std::string>& arguments) {

@@ -2,21 +2,21 @@
 #include "tools/latent/picture.h"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <initializer_list>
 #include <limits>
 
 #include "engine/core/error.h"
+#include "tests/harness/folder.h"
 #include "tools/latent/font.h"
 
 namespace {
 
 using lat::Code;
+using lat::test::Folder;
 using lat::tools::Picture;
 using Colour = std::array<int, 3>;
 
@@ -32,32 +32,6 @@ Picture gradient(int64_t h, int64_t w) {
   for (int64_t i = 0; i < h * w * 3; ++i) picture.rgb.push_back(static_cast<uint8_t>(i * 7 % 256));
   return picture;
 }
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "latent-picture-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
-  std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(*this / name, std::ios::binary) << bytes;
-    return *this / name;
-  }
-
-  std::string read(const std::string& name) const {
-    std::ifstream file(*this / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-
- private:
-  std::string path_;
-};
 
 template <class F>
 void check_refused(F action, Code code, std::initializer_list<std::string> parts) {

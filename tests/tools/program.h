@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/data/idx.h"
+#include "tests/harness/folder.h"
 
 namespace lat::test {
 
@@ -38,16 +39,6 @@ inline std::string get(const std::string& path) {
 inline void put(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
-
-// A folder of its own, gone with the test; programs run in it.
-struct Folder {
-  std::string path = (fs::temp_directory_path() / "latent_program_XXXXXX").string();
-  Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return path + "/" + name; }
-};
 
 struct Outcome {
   int code = -1;  // 128 + signal where one ended it
