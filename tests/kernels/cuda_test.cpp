@@ -1,36 +1,8 @@
 // CUDA kernels against the specification: in the emulator always, on a GPU where there is one.
-#include "kernels/emulator/device.h"
-#include "tests/kernels/call.h"
+#include "tests/kernels/on_devices.h"
 
 namespace lat::test {
 namespace {
-
-using emu::Order;
-
-#ifdef LAT_EMULATOR_TSAN  // sees races in any order, slowly
-const emu::Schedule kSchedules[] = {{Order::unfair, 7}};
-constexpr i64 kCounts[] = {300};
-#else
-const emu::Schedule kSchedules[] = {{Order::in_order}, {Order::reverse}, {Order::unfair, 7}};
-constexpr i64 kCounts[] = {0, 1, 255, 1024, 2100};
-#endif
-
-// Runs `body(device, table)` under the emulator's schedules and on the first GPU.
-template <class Body>
-void on_devices(Body&& body) {
-  for (const emu::Schedule& s : kSchedules) {
-    emu::Device device(s);
-    body(device, emulated_table());
-  }
-  std::string why;
-  if (const auto gpu = open_cuda(0, &why)) body(*gpu, cuda_table());
-}
-
-// In float bit for bit, in double nearly.
-void check_on(gpu::Device& device, const DeviceKernel* table, const Call& call) {
-  call.check(device, table, kFloat);
-  call.check(device, table, kDouble, 1e-12);
-}
 
 constexpr const char* kUnary[] = {
 #define UNARY(name, ...) #name,
