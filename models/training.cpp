@@ -108,9 +108,12 @@ Training::Training(const Context::Options& context, std::unique_ptr<Model> model
 Training::~Training() = default;
 
 void Training::step(i64 steps) {
-  int32_t* const labels =
-      data_.train.labels.empty() ? nullptr : static_cast<int32_t*>(labels_.tensor().data);
-  batches_->fill(done_, static_cast<float*>(x_.tensor().data), labels);
+  ctx_->write(x_, [&](void* x) {
+    if (data_.train.labels.empty()) return batches_->fill(done_, static_cast<float*>(x), nullptr);
+    ctx_->write(labels_, [&](void* labels) {
+      batches_->fill(done_, static_cast<float*>(x), static_cast<int32_t*>(labels));
+    });
+  });
   model_->schedule(done_, steps);
   const double t =
       steps > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps)) : 0;
@@ -145,8 +148,10 @@ Tensor Training::test_images(i64 n, i64 first) {
   const Batches one(data_.test, 1, 0, false);
   const Tensor x = ctx_->empty({n, example_.h, example_.w, example_.c}, DType::f32);
   const i64 test = data_.test.n;
-  for (i64 i = 0; i < n; ++i)
-    one.fill((first + i) % test, static_cast<float*>(x.data) + i * example_.size(), nullptr);
+  ctx_->write(x, [&](void* images) {
+    for (i64 i = 0; i < n; ++i)
+      one.fill((first + i) % test, static_cast<float*>(images) + i * example_.size(), nullptr);
+  });
   return x;
 }
 
@@ -159,9 +164,8 @@ Evaluation Training::evaluate(i64 limit) {
     const Scratch scratch(*ctx_);
     const i64 rows = std::min(config_.test_batch, n - first);
     const Tensor x = test_images(rows, first);
-    Tensor labels = ctx_->empty({rows}, DType::i32);
-    for (i64 i = 0; i < rows && !data_.test.labels.empty(); ++i)
-      static_cast<int32_t*>(labels.data)[i] = data_.test.labels[static_cast<size_t>(first + i)];
+    const Tensor labels = ctx_->empty({rows}, DType::i32);
+    if (!data_.test.labels.empty()) ctx_->write(labels, data_.test.labels.data() + first);
     const Sums& s = steps_->evaluate(x, labels);
     e.recon += item(s.recon);
     e.kl += item(s.kl);
