@@ -135,6 +135,13 @@ Tensor Context::keep(const Shape& shape, DType dtype) {
   return t;
 }
 
+Tensor Context::external(const void* memory, const Shape& shape, DType dtype) {
+  LAT_CHECK(on_cpu(), Code::usage, "external", "a device does not read the host's memory");
+  Tensor t = described(shape, dtype, Place::persistent);
+  t.data = const_cast<void*>(memory);
+  return t;
+}
+
 void Context::give_back(const Tensor& t) { persistent_.give_back(t.data, t.bytes()); }
 
 Tensor Context::keep_parameters(const Shape& shape, DType dtype) {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/arena.h"
 #include "engine/core/accelerator.h"
+#include "engine/core/arena.h"
 #include "engine/core/fast.h"
 #include "engine/core/records.h"
 #include "engine/core/team.h"
@@ -72,6 +72,8 @@ class Context {
   // A tensor that lives until give_back; zero-filled. Prefer Buffer (core/buffer.h).
   Tensor keep(const Shape& shape, DType dtype);
   void give_back(const Tensor& t);
+  // A tensor over memory of the host's that outlives its use and is only read; on the CPU alone.
+  Tensor external(const void* memory, const Shape& shape, DType dtype);
   // A tensor over `bytes` of the parameter arena; zero-filled, for life.
   Tensor keep_parameters(const Shape& shape, DType dtype);
 
