@@ -22,6 +22,10 @@ template <auto f>
 void run(const Arg* a, gpu::Stream& stream) {
   decltype(row_of(f))::template call<f>(a, static_cast<Stream&>(stream));
 }
+template <auto f, auto bytes>
+i64 scratch(const Arg* a) {
+  return decltype(row_of(f))::template call<bytes>(a);
+}
 
 struct Rows {
   DeviceKernel row[kKernelCount];
@@ -29,12 +33,18 @@ struct Rows {
 
 constexpr Rows written_rows() {
   Rows rows{};
-#define KERNEL(name, plan) rows.row[i32(K::name)] = {#name, {nullptr, nullptr}};
+#define KERNEL(name, plan) rows.row[i32(K::name)] = {#name, {}, {}};
 #include "kernels/kernels.def"
 #undef KERNEL
 #define KERNEL(name, plan) \
-  rows.row[i32(K::name)] = {#name, {&run<&name<float>>, &run<&name<double>>}};
+  rows.row[i32(K::name)] = {#name, {&run<&name<float>>, &run<&name<double>>}, {}};
+#define KERNEL_WITH_SCRATCH(name, plan)                                      \
+  rows.row[i32(K::name)] = {#name,                                           \
+                            {&run<&name<float>>, &run<&name<double>>},       \
+                            {&scratch<&name<float>, &name##_scratch<float>>, \
+                             &scratch<&name<double>, &name##_scratch<double>>}};
 #include "kernels/devices.def"
+#undef KERNEL_WITH_SCRATCH
 #undef KERNEL
   return rows;
 }

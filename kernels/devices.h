@@ -12,6 +12,7 @@ namespace lat::kernels {
 struct DeviceKernel {
   const char* name;
   void (*run[2])(const Arg*, gpu::Stream&);  // [0] float, [1] double; null: not written yet
+  i64 (*scratch[2])(const Arg*);  // bytes that a call needs at Stream::scratch; null: none
 };
 
 // kKernelCount rows, for streams of emu::Device.

@@ -62,6 +62,10 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   virtual ~Stream() = default;
 
+  // Memory of the caller's, aligned to 256 bytes, of at least the bytes that DeviceKernel::scratch
+  // says. The calls of one stream share it: none needs what another left there.
+  void* scratch = nullptr;
+
   // Bytes from anywhere to anywhere, host or device; both sides must live until it has run.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void fill(void* to, u8 byte, size_t bytes) = 0;

@@ -114,7 +114,8 @@ class Call {
     return written;
   }
 
-  // The same on a device, where every buffer is an allocation of exactly its size.
+  // The same on a device, where every buffer and the scratch memory are allocations of exactly
+  // their size.
   std::vector<Values> run(gpu::Device& device, const DeviceKernel* table, int dtype) const {
     const DeviceKernel& kernel = table[row()];
     REQUIRE_MESSAGE(std::string(kernel.name) == name_, name_);
@@ -135,11 +136,14 @@ class Call {
       args[k].p = device.allocate(bytes);
       stream->copy(args[k].p, host, bytes);
     });
+    if (kernel.scratch[dtype])
+      stream->scratch = device.allocate(size_t(kernel.scratch[dtype](args.data())));
     kernel.run[dtype](args.data(), *stream);
     for_buffers(
         [&](size_t k, unsigned char* host, size_t bytes) { stream->copy(host, args[k].p, bytes); });
     stream->synchronize();
     for_buffers([&](size_t k, unsigned char*, size_t) { device.release(args[k].p); });
+    if (stream->scratch) device.release(stream->scratch);
 
     std::vector<Values> written;
     for (size_t k = 0; k < parameters_.size(); ++k) {

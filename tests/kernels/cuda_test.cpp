@@ -77,6 +77,7 @@ TEST_CASE("cuda: the table has every name, and both types of what is written") {
     const bool written = rows[k].run[kFloat];
     CHECK(std::string(rows[k].name) == table(Isa::spec)[k].name);
     CHECK(bool(rows[k].run[kDouble]) == written);
+    CHECK(bool(rows[k].scratch[kDouble]) == bool(rows[k].scratch[kFloat]));
     if (cuda_table()) CHECK(bool(cuda_table()[k].run[kFloat]) == written);
   }
 }
