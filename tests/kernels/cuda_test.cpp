@@ -2,6 +2,7 @@
 #include "kernels/common/divide.h"
 #include "tests/kernels/elementwise_cases.h"
 #include "tests/kernels/on_devices.h"
+#include "tests/kernels/row_cases.h"
 
 namespace lat::test {
 namespace {
@@ -59,13 +60,7 @@ TEST_CASE("cuda: row kernels equal the specification") {
                           {2, 4097},
                           {1, 12288},
                           {1, 32769}})
-      for (const bool special : {false, true}) {
-        const i64 n = s.rows * s.cols;
-        const Values x = special ? wild(n, 3) : numbers(n, -3, 3, 3);
-        check_on(device, table,
-                 Call("row_sum").out(s.rows).in(x).integers({s.rows, s.cols}).real(0.3));
-        check_on(device, table, Call("row_max").out(s.rows).in(x).integers({s.rows, s.cols}));
-      }
+      for_row_calls(s.rows, s.cols, [&](const Call& call) { check_on(device, table, call); });
   });
 }
 
