@@ -3,52 +3,45 @@
 // chunk each; a kernel is written once, for a team of either kind:
 //
 //   stream.launch(is_long(cols) ? kernel<BlockTeam, T> : kernel<WarpTeam, T>,
-//                 {team_blocks(rows, cols), kTeamThreads}, arguments...);
+//                 {team_blocks(rows, cols), kBlockThreads}, arguments...);
 #include "kernels/common/warp.h"
 
 namespace lat::kernels::LAT_ISA {
 
-constexpr i64 kTeamWarps = 8, kTeamThreads = kTeamWarps * kWarp;  // of a block
+constexpr i64 kBlockWarps = 8, kBlockThreads = kBlockWarps * kWarp;
 
 constexpr bool is_long(i64 cols) { return cols > kRowChunk; }
 constexpr i64 team_blocks(i64 rows, i64 cols) {
-  return is_long(cols) ? rows : ceil_div(rows, kTeamWarps);
+  return is_long(cols) ? rows : ceil_div(rows, kBlockWarps);
 }
 
 struct WarpTeam {
-  static constexpr i64 kSize = kWarp;
+  static constexpr i64 kThreads = kWarp;
   static __device__ __forceinline__ i64 row() {
-    return blockIdx.x * kTeamWarps + threadIdx.x / kWarp;
+    return blockIdx.x * kBlockWarps + threadIdx.x / kWarp;
   }
   static __device__ __forceinline__ i64 rank() { return threadIdx.x % kWarp; }
-  // Joins term(c), 0 <= c < cols, in the fixed order: rank 0 has the result.
+
+  // Joins term(c), 0 <= c < cols, in the fixed order: all of the team know the result.
   template <class Op, class T, class Term>
   static __device__ __forceinline__ T join(i64 cols, Term&& term) {
-    return warp_row<Op, T>(cols, term);
-  }
-  // What rank 0 has.
-  template <class T>
-  static __device__ __forceinline__ T broadcast(T value) {
-    return __shfl_sync(kAllLanes, value, 0);
+    return __shfl_sync(kAllLanes, warp_row<Op, T>(cols, term), 0);
   }
 };
 
-// Two calls of broadcast need a call of join between them.
 struct BlockTeam {
-  static constexpr i64 kSize = kTeamThreads;
+  static constexpr i64 kThreads = kBlockThreads;
   static __device__ __forceinline__ i64 row() { return blockIdx.x; }
   static __device__ __forceinline__ i64 rank() { return threadIdx.x; }
+
   template <class Op, class T, class Term>
   static __device__ __forceinline__ T join(i64 cols, Term&& term) {
-    CU_SHARED(T, scratch, [kTeamWarps]);
-    return block_row<Op>(cols, scratch, term);
-  }
-  template <class T>
-  static __device__ __forceinline__ T broadcast(T value) {
-    CU_SHARED(T, box, [1]);
-    if (threadIdx.x == 0) box[0] = value;
+    CU_SHARED(T, scratch, [kBlockWarps]);
+    CU_SHARED(T, result, [1]);
+    const T joined = block_row<Op>(cols, scratch, term);
+    if (threadIdx.x == 0) result[0] = joined;
     __syncthreads();
-    return box[0];
+    return result[0];
   }
 };
 

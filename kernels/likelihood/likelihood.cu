@@ -2,6 +2,7 @@
 // are elementwise but for the categorical one, which needs its row's norm again.
 #include "kernels/common/cuda.h"
 
+#include "kernels/common/divide.h"
 #include "kernels/common/elements.h"
 #include "kernels/common/team.h"
 #include "kernels/likelihood/likelihood.h"
@@ -9,6 +10,9 @@
 
 namespace lat::kernels::LAT_ISA {
 namespace {
+
+// Without columns there is no element to divide for.
+Divisor columns(i64 cols) { return Divisor(max_of(1, cols)); }
 
 template <class Team, class T>
 __global__ void gaussian_kl_rows(T* kl, const T* mu, const T* logvar, i64 rows, i64 cols) {
@@ -23,12 +27,20 @@ __global__ void gaussian_kl_rows(T* kl, const T* mu, const T* logvar, i64 rows, 
 
 template <class T>
 __global__ void gaussian_kl_elements(T* dmu, T* dlogvar, const T* dkl, const T* mu, const T* logvar,
-                                     i64 rows, i64 cols) {
-  for_elements(rows * cols, [&](i64 i) {
-    const GaussianSlopes<T> slope = gaussian_kl_slopes(dkl[i / cols], mu[i], logvar[i]);
-    dmu[i] = slope.mu;
-    dlogvar[i] = slope.logvar;
-  });
+                                     i64 n, Divisor cols) {
+  struct Operands {
+    T d, mu, logvar;
+  };
+  for_elements(
+      n,
+      [&](i64 i) {
+        return Operands{dkl[cols.divide(i).quotient], mu[i], logvar[i]};
+      },
+      [&](i64 i, Operands v) {
+        const GaussianSlopes<T> slope = gaussian_kl_slopes(v.d, v.mu, v.logvar);
+        dmu[i] = slope.mu;
+        dlogvar[i] = slope.logvar;
+      });
 }
 
 template <class Team, class T>
@@ -44,13 +56,21 @@ __global__ void gaussian_rows(T* lp, const T* x, const T* mu, const T* logvar, i
 
 template <class T>
 __global__ void gaussian_elements(T* dx, T* dmu, T* dlogvar, const T* dlp, const T* x, const T* mu,
-                                  const T* logvar, i64 rows, i64 cols) {
-  for_elements(rows * cols, [&](i64 i) {
-    const GaussianSlopes<T> slope = gaussian_slopes(dlp[i / cols], x[i], mu[i], logvar[i]);
-    if (dx) dx[i] = -slope.mu;
-    if (dmu) dmu[i] = slope.mu;
-    if (dlogvar) dlogvar[i] = slope.logvar;
-  });
+                                  const T* logvar, i64 n, Divisor cols) {
+  struct Operands {
+    T d, x, mu, logvar;
+  };
+  for_elements(
+      n,
+      [&](i64 i) {
+        return Operands{dlp[cols.divide(i).quotient], x[i], mu[i], logvar[i]};
+      },
+      [&](i64 i, Operands v) {
+        const GaussianSlopes<T> slope = gaussian_slopes(v.d, v.x, v.mu, v.logvar);
+        if (dx) dx[i] = -slope.mu;
+        if (dmu) dmu[i] = slope.mu;
+        if (dlogvar) dlogvar[i] = slope.logvar;
+      });
 }
 
 template <class Team, class T>
@@ -65,25 +85,30 @@ __global__ void bernoulli_rows(T* lp, const T* logits, const T* x, i64 rows, i64
 }
 
 template <class T>
-__global__ void bernoulli_elements(T* dlogits, const T* dlp, const T* logits, const T* x, i64 rows,
-                                   i64 cols) {
-  for_elements(rows * cols, [&](i64 i) {  //
-    dlogits[i] = bernoulli_slope(dlp[i / cols], logits[i], x[i]);
-  });
+__global__ void bernoulli_elements(T* dlogits, const T* dlp, const T* logits, const T* x, i64 n,
+                                   Divisor cols) {
+  struct Operands {
+    T d, l, x;
+  };
+  for_elements(
+      n,
+      [&](i64 i) {
+        return Operands{dlp[cols.divide(i).quotient], logits[i], x[i]};
+      },
+      [&](i64 i, Operands v) { dlogits[i] = bernoulli_slope(v.d, v.l, v.x); });
 }
 
-// The maximum of a row and the logarithm of sum exp(l - max), for the whole team.
+// The maximum of a row and the logarithm of sum exp(l - max).
 template <class T>
 struct Norm {
   T most, log_sum;
 };
 template <class Team, class T>
 __device__ __forceinline__ Norm<T> norm_of(const T* l, i64 cols) {
-  const T most =
-      Team::broadcast(Team::template join<Largest, T>(cols, [&](i64 c) { return l[c]; }));
+  const T most = Team::template join<Largest, T>(cols, [&](i64 c) { return l[c]; });
   const T sum =
       Team::template join<Sum, T>(cols, [&](i64 c) { return categorical_term(l[c], most); });
-  return {most, m::log(Team::broadcast(sum))};
+  return {most, m::log(sum)};
 }
 
 template <class Team, class T>
@@ -111,12 +136,12 @@ __global__ void categorical_slopes(T* dlogits, const T* dlp, const T* logits, co
   const T* const l = logits + r * cols;
   T* const dl = dlogits + r * cols;
   if (own < 0 || own >= cols) {
-    for (i64 c = Team::rank(); c < cols; c += Team::kSize) dl[c] = T(0);
+    for (i64 c = Team::rank(); c < cols; c += Team::kThreads) dl[c] = T(0);
     return;
   }
   const Norm<T> norm = norm_of<Team>(l, cols);
   const T d = dlp[r];
-  for (i64 c = Team::rank(); c < cols; c += Team::kSize)
+  for (i64 c = Team::rank(); c < cols; c += Team::kThreads)
     dl[c] = categorical_slope(d, l[c], norm.most, norm.log_sum, c == own ? d : T(0));
 }
 
@@ -125,55 +150,55 @@ __global__ void categorical_slopes(T* dlogits, const T* dlp, const T* logits, co
 template <class T>
 void gaussian_kl(Part stream, T* kl, const T* mu, const T* logvar, i64 rows, i64 cols) {
   stream.launch(is_long(cols) ? gaussian_kl_rows<BlockTeam, T> : gaussian_kl_rows<WarpTeam, T>,
-                {team_blocks(rows, cols), kTeamThreads}, kl, mu, logvar, rows, cols);
+                {team_blocks(rows, cols), kBlockThreads}, kl, mu, logvar, rows, cols);
 }
 
 template <class T>
 void gaussian_kl_d1(Part stream, T* dmu, T* dlogvar, const T* dkl, const T* mu, const T* logvar,
                     i64 rows, i64 cols) {
-  stream.launch(gaussian_kl_elements<T>, {element_blocks(rows * cols), kElementThreads}, dmu,
-                dlogvar, dkl, mu, logvar, rows, cols);
+  stream.launch(gaussian_kl_elements<T>, {blocks_of(rows * cols), kThreads}, dmu, dlogvar, dkl, mu,
+                logvar, rows * cols, columns(cols));
 }
 
 template <class T>
 void gaussian_log_prob(Part stream, T* lp, const T* x, const T* mu, const T* logvar, i64 rows,
                        i64 cols) {
   stream.launch(is_long(cols) ? gaussian_rows<BlockTeam, T> : gaussian_rows<WarpTeam, T>,
-                {team_blocks(rows, cols), kTeamThreads}, lp, x, mu, logvar, rows, cols);
+                {team_blocks(rows, cols), kBlockThreads}, lp, x, mu, logvar, rows, cols);
 }
 
 template <class T>
 void gaussian_log_prob_d1(Part stream, T* dx, T* dmu, T* dlogvar, const T* dlp, const T* x,
                           const T* mu, const T* logvar, i64 rows, i64 cols) {
-  stream.launch(gaussian_elements<T>, {element_blocks(rows * cols), kElementThreads}, dx, dmu,
-                dlogvar, dlp, x, mu, logvar, rows, cols);
+  stream.launch(gaussian_elements<T>, {blocks_of(rows * cols), kThreads}, dx, dmu, dlogvar, dlp, x,
+                mu, logvar, rows * cols, columns(cols));
 }
 
 template <class T>
 void bernoulli_log_prob(Part stream, T* lp, const T* logits, const T* x, i64 rows, i64 cols) {
   stream.launch(is_long(cols) ? bernoulli_rows<BlockTeam, T> : bernoulli_rows<WarpTeam, T>,
-                {team_blocks(rows, cols), kTeamThreads}, lp, logits, x, rows, cols);
+                {team_blocks(rows, cols), kBlockThreads}, lp, logits, x, rows, cols);
 }
 
 template <class T>
 void bernoulli_log_prob_d1(Part stream, T* dlogits, const T* dlp, const T* logits, const T* x,
                            i64 rows, i64 cols) {
-  stream.launch(bernoulli_elements<T>, {element_blocks(rows * cols), kElementThreads}, dlogits, dlp,
-                logits, x, rows, cols);
+  stream.launch(bernoulli_elements<T>, {blocks_of(rows * cols), kThreads}, dlogits, dlp, logits, x,
+                rows * cols, columns(cols));
 }
 
 template <class T>
 void categorical_log_prob(Part stream, T* lp, const T* logits, const i32* label, i64 rows,
                           i64 cols) {
   stream.launch(is_long(cols) ? categorical_rows<BlockTeam, T> : categorical_rows<WarpTeam, T>,
-                {team_blocks(rows, cols), kTeamThreads}, lp, logits, label, rows, cols);
+                {team_blocks(rows, cols), kBlockThreads}, lp, logits, label, rows, cols);
 }
 
 template <class T>
 void categorical_log_prob_d1(Part stream, T* dlogits, const T* dlp, const T* logits,
                              const i32* label, i64 rows, i64 cols) {
   stream.launch(is_long(cols) ? categorical_slopes<BlockTeam, T> : categorical_slopes<WarpTeam, T>,
-                {team_blocks(rows, cols), kTeamThreads}, dlogits, dlp, logits, label, rows, cols);
+                {team_blocks(rows, cols), kBlockThreads}, dlogits, dlp, logits, label, rows, cols);
 }
 
 #define LAT_INSTANTIATE(T)                                                                     \

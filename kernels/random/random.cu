@@ -9,8 +9,6 @@
 namespace lat::kernels::LAT_ISA {
 namespace {
 
-constexpr i64 kThreads = 256;
-
 struct Uniform {
   static __device__ __forceinline__ void of(const Philox& bits, float (&y)[4]) {
     CU_UNROLL
@@ -29,7 +27,7 @@ struct Normal {
 };
 
 // A device alone knows where in a block of 64 a call begins.
-gpu::Extent blocks_of(i64 n) {
+gpu::Extent draw_blocks(i64 n) {
   const i64 blocks = n > 0 ? ceil_div(n + kDrawBlock - 1, kDrawBlock) : 0;
   return ceil_div(blocks * kDrawCounters, kThreads);
 }
@@ -78,7 +76,15 @@ __global__ void shift_and_scale(T* z, T* eps, const T* mu, const T* logvar, cons
 
 template <class T>
 __global__ void slope(T* dlogvar, const T* dz, const T* eps, const T* logvar, i64 n) {
-  for_elements(n, [&](i64 i) { dlogvar[i] = reparameterised_d1(dz[i], logvar[i], eps[i]); });
+  struct Operands {
+    T dz, eps, logvar;
+  };
+  for_elements(
+      n,
+      [&](i64 i) {
+        return Operands{dz[i], eps[i], logvar[i]};
+      },
+      [&](i64 i, Operands v) { dlogvar[i] = reparameterised_d1(v.dz, v.logvar, v.eps); });
 }
 
 }  // namespace
@@ -90,30 +96,30 @@ void advance(Part stream, InOut<u64> clock) {
 
 template <class T>
 void normal(Part queue, T* y, const u64* clock, i64 n, i64 cols, i64 seed, i64 stream) {
-  queue.launch(fill_draws<Normal, T>, {blocks_of(n), kThreads}, y, clock, n, cols, seed, stream);
+  queue.launch(fill_draws<Normal, T>, {draw_blocks(n), kThreads}, y, clock, n, cols, seed, stream);
 }
 
 template <class T>
 void uniform(Part queue, T* y, const u64* clock, i64 n, i64 cols, i64 seed, i64 stream) {
-  queue.launch(fill_draws<Uniform, T>, {blocks_of(n), kThreads}, y, clock, n, cols, seed, stream);
+  queue.launch(fill_draws<Uniform, T>, {draw_blocks(n), kThreads}, y, clock, n, cols, seed, stream);
 }
 
 template <class T>
 void bernoulli(Part queue, T* y, const T* prob, const u64* clock, i64 n, i64 cols, i64 seed,
                i64 stream) {
-  queue.launch(flip<T>, {blocks_of(n), kThreads}, y, prob, clock, n, cols, seed, stream);
+  queue.launch(flip<T>, {draw_blocks(n), kThreads}, y, prob, clock, n, cols, seed, stream);
 }
 
 template <class T>
 void reparameterise(Part queue, T* z, T* eps, const T* mu, const T* logvar, const u64* clock, i64 n,
                     i64 cols, i64 seed, i64 stream) {
-  queue.launch(shift_and_scale<T>, {blocks_of(n), kThreads}, z, eps, mu, logvar, clock, n, cols,
+  queue.launch(shift_and_scale<T>, {draw_blocks(n), kThreads}, z, eps, mu, logvar, clock, n, cols,
                seed, stream);
 }
 
 template <class T>
 void reparameterise_d1(Part stream, T* dlogvar, const T* dz, const T* eps, const T* logvar, i64 n) {
-  stream.launch(slope<T>, {element_blocks(n), kElementThreads}, dlogvar, dz, eps, logvar, n);
+  stream.launch(slope<T>, {blocks_of(n), kThreads}, dlogvar, dz, eps, logvar, n);
 }
 
 #define LAT_INSTANTIATE(T)                                                                        \
