@@ -3,8 +3,8 @@
 if(LAT_SANITIZE)
   return()
 endif()
-file(GLOB LAT_EMULATED_TESTS CONFIGURE_DEPENDS kernels/emulator_test.cpp kernels/cuda*_test.cpp)
-file(STRINGS kernels/emulator_test.cpp planted REGEX "^TEST_CASE.\"planted for ")
+file(GLOB LAT_EMULATED_TESTS CONFIGURE_DEPENDS kernels/emulator*_test.cpp kernels/cuda*_test.cpp)
+file(STRINGS kernels/emulator_planted_test.cpp planted REGEX "^TEST_CASE.\"planted for ")
 function(lat_emulated_tests name sanitizers report)
   lat_emulator(_${name} ${sanitizers})
   add_executable(test_emulated_${name} ${LAT_EMULATED_TESTS} $<TARGET_OBJECTS:latent_test_main>)
@@ -33,3 +33,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_link_libraries(test_emulated_counted PRIVATE latent_emulated_counted latent_kernels)
   add_test(NAME emulated.counted COMMAND test_emulated_counted)
 endif()
+
+# At least fifteen bugs are planted.
+add_test(NAME emulated.planted COMMAND test_kernels --count --no-skip "--test-case=planted*")
+set_tests_properties(emulated.planted PROPERTIES PASS_REGULAR_EXPRESSION "filters: (1[5-9]|[2-9][0-9])")

@@ -5,6 +5,7 @@
 
 #include "kernels/common/map.h"
 #include "kernels/common/planted.h"
+#include "kernels/elementwise/axes.h"
 #include "kernels/elementwise/functions.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -34,31 +35,6 @@ LAT_INLINE void map_d2(Part part, T* g, const T* u, const T* dy, const T* x, con
     const Vec<T> f2 = Fn::d2(in.load(x + i), in.load(y + i), vp, vq);
     in.store(g + i, in.load(u + i) * in.load(dy + i) * f2);
   });
-}
-
-// Axes of a broadcast, slowest first, and the strides of both operands along them.
-struct Axes {
-  i64 extent[4], a[4], b[4];
-  i64 size;
-};
-
-// Joins what can be joined; the axes that this frees have extent 1 and come first.
-Axes join_axes(const i64 (&extent)[4], const i64 (&a)[4], const i64 (&b)[4]) {
-  Axes out{{1, 1, 1, 1}, {0, 0, 0, 0}, {0, 0, 0, 0}, 1};
-  i64 at = 4;
-  for (i64 k = 3; k >= 0; --k) {
-    out.size *= extent[k];
-    if (extent[k] == 1) continue;
-    if (at < 4 && a[k] == out.a[at] * out.extent[at] && b[k] == out.b[at] * out.extent[at]) {
-      out.extent[at] *= extent[k];
-      continue;
-    }
-    --at;
-    out.extent[at] = extent[k];
-    out.a[at] = a[k];
-    out.b[at] = b[k];
-  }
-  return out;
 }
 
 // run(i, ia, ib, n): elements i .. i + n of y lie along the last axis, starting at a[ia] and b[ib].

@@ -19,11 +19,11 @@ template <class T>
 void gaussian_kl_d1(Part part, T* dmu, T* dlogvar, const T* dkl, const T* mu, const T* logvar,
                     i64 rows, i64 cols) {
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
-    const T sign = planted(Bug::gaussian_kl_sign) ? T(-1) : T(1);
-    const Vec<T> d = splat<Vec<T>>(dkl[r]), half = splat<Vec<T>>(T(0.5) * sign * dkl[r]);
+    const Vec<T> d = splat<Vec<T>>(dkl[r]);
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
-      in.store(dmu + i, d * in.load(mu + i));
-      in.store(dlogvar + i, half * m::expm1(in.load(logvar + i)));
+      const auto slope = gaussian_kl_slopes(d, in.load(mu + i), in.load(logvar + i));
+      in.store(dmu + i, slope.mu);
+      in.store(dlogvar + i, planted(Bug::gaussian_kl_sign) ? -slope.logvar : slope.logvar);
     });
   }
 }
@@ -36,23 +36,20 @@ void gaussian_log_prob(Part part, T* lp, const T* x, const T* mu, const T* logva
       const i64 i = r * cols + c;
       return gaussian_term(in.load(x + i), in.load(mu + i), in.load(logvar + i));
     });
-    lp[r] = T(-0.5) * fma(T(cols), T(kLog2Pi), sum);
+    lp[r] = gaussian_row(sum, cols);
   }
 }
 
 template <class T>
 void gaussian_log_prob_d1(Part part, T* dx, T* dmu, T* dlogvar, const T* dlp, const T* x,
                           const T* mu, const T* logvar, i64 rows, i64 cols) {
-  using V = Vec<T>;
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
-    const V d = splat<V>(dlp[r]), half = splat<V>(T(0.5) * dlp[r]), one = splat<V>(1);
+    const Vec<T> d = splat<Vec<T>>(dlp[r]);
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
-      const V inverse = inverse_sigma(in.load(logvar + i));
-      const V s = (in.load(x + i) - in.load(mu + i)) * inverse;
-      const V slope = d * s * inverse;
-      if (dx) in.store(dx + i, -slope);
-      if (dmu) in.store(dmu + i, slope);
-      if (dlogvar) in.store(dlogvar + i, half * fma(s, s, -one));
+      const auto slope = gaussian_slopes(d, in.load(x + i), in.load(mu + i), in.load(logvar + i));
+      if (dx) in.store(dx + i, -slope.mu);
+      if (dmu) in.store(dmu + i, slope.mu);
+      if (dlogvar) in.store(dlogvar + i, slope.logvar);
     });
   }
 }
@@ -71,7 +68,7 @@ void bernoulli_log_prob_d1(Part part, T* dlogits, const T* dlp, const T* logits,
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
     const Vec<T> d = splat<Vec<T>>(dlp[r]);
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
-      in.store(dlogits + i, d * (in.load(x + i) - m::sigmoid(in.load(logits + i))));
+      in.store(dlogits + i, bernoulli_slope(d, in.load(logits + i), in.load(x + i)));
     });
   }
 }
@@ -88,7 +85,7 @@ Norm<T> norm_of(const T* l, i64 cols) {
   const T most = row_most(l, cols);
   const Vec<T> shift = splat<Vec<T>>(most);
   return {most, m::log(row_total<T>(cols, [&](auto in, i64 c) LAT_FLAT {
-            return m::exp(in.load(l + c) - shift);
+            return categorical_term(in.load(l + c), shift);
           }))};
 }
 
@@ -121,9 +118,9 @@ void categorical_log_prob_d1(Part part, T* dlogits, const T* dlp, const T* logit
     const Norm<T> norm = norm_of(l, cols);
     const V most = splat<V>(norm.most), log_sum = splat<V>(norm.log_sum), d = splat<V>(dlp[r]);
     // Read before dl is written: the two may be the same memory.
-    const T at_label = fma(-m::exp((l[label[r]] - norm.most) - norm.log_sum), dlp[r], dlp[r]);
+    const T at_label = categorical_slope(dlp[r], l[label[r]], norm.most, norm.log_sum, dlp[r]);
     map<T>({0, cols}, [&](auto in, i64 c) LAT_FLAT {
-      in.store(dl + c, fma(-m::exp((in.load(l + c) - most) - log_sum), d, V{}));
+      in.store(dl + c, categorical_slope(d, in.load(l + c), most, log_sum, V{}));
     });
     dl[label[r]] = at_label;
   }

@@ -16,8 +16,9 @@ void gaussian_kl_d1(T* dmu, T* dlogvar, const T* dkl, const T* mu, const T* logv
                     i64 cols) {
   for (i64 r = 0; r < rows; ++r)
     for (i64 i = r * cols; i < (r + 1) * cols; ++i) {
-      dmu[i] = dkl[r] * mu[i];
-      dlogvar[i] = T(0.5) * dkl[r] * m::expm1(logvar[i]);
+      const GaussianSlopes<T> slope = gaussian_kl_slopes(dkl[r], mu[i], logvar[i]);
+      dmu[i] = slope.mu;
+      dlogvar[i] = slope.logvar;
     }
 }
 
@@ -25,7 +26,7 @@ template <class T>
 void gaussian_log_prob(T* lp, const T* x, const T* mu, const T* logvar, i64 rows, i64 cols) {
   for (i64 r = 0; r < rows; ++r, x += cols, mu += cols, logvar += cols) {
     const T sum = row_total<T>(cols, [&](i64 c) { return gaussian_term(x[c], mu[c], logvar[c]); });
-    lp[r] = T(-0.5) * fma(T(cols), T(kLog2Pi), sum);
+    lp[r] = gaussian_row(sum, cols);
   }
 }
 
@@ -34,12 +35,10 @@ void gaussian_log_prob_d1(T* dx, T* dmu, T* dlogvar, const T* dlp, const T* x, c
                           const T* logvar, i64 rows, i64 cols) {
   for (i64 r = 0; r < rows; ++r)
     for (i64 i = r * cols; i < (r + 1) * cols; ++i) {
-      const T inverse = inverse_sigma(logvar[i]);
-      const T s = (x[i] - mu[i]) * inverse;
-      const T slope = dlp[r] * s * inverse;
-      if (dx) dx[i] = -slope;
-      if (dmu) dmu[i] = slope;
-      if (dlogvar) dlogvar[i] = T(0.5) * dlp[r] * fma(s, s, T(-1));
+      const GaussianSlopes<T> slope = gaussian_slopes(dlp[r], x[i], mu[i], logvar[i]);
+      if (dx) dx[i] = -slope.mu;
+      if (dmu) dmu[i] = slope.mu;
+      if (dlogvar) dlogvar[i] = slope.logvar;
     }
 }
 
@@ -54,7 +53,7 @@ void bernoulli_log_prob_d1(T* dlogits, const T* dlp, const T* logits, const T* x
                            i64 cols) {
   for (i64 r = 0; r < rows; ++r)
     for (i64 i = r * cols; i < (r + 1) * cols; ++i)
-      dlogits[i] = dlp[r] * (x[i] - m::sigmoid(logits[i]));
+      dlogits[i] = bernoulli_slope(dlp[r], logits[i], x[i]);
 }
 
 template <class T>
@@ -65,7 +64,7 @@ void categorical_log_prob(T* lp, const T* logits, const i32* label, i64 rows, i6
       continue;
     }
     const T most = row_most(logits, cols);
-    const T sum = row_total<T>(cols, [&](i64 c) { return m::exp(logits[c] - most); });
+    const T sum = row_total<T>(cols, [&](i64 c) { return categorical_term(logits[c], most); });
     lp[r] = (logits[label[r]] - most) - m::log(sum);
   }
 }
@@ -76,10 +75,11 @@ void categorical_log_prob_d1(T* dlogits, const T* dlp, const T* logits, const i3
   for (i64 r = 0; r < rows; ++r, logits += cols, dlogits += cols) {
     const bool inside = label[r] >= 0 && label[r] < cols;
     const T most = row_most(logits, cols);
-    const T norm = m::log(row_total<T>(cols, [&](i64 c) { return m::exp(logits[c] - most); }));
+    const T log_sum =
+        m::log(row_total<T>(cols, [&](i64 c) { return categorical_term(logits[c], most); }));
     for (i64 c = 0; c < cols; ++c) {
       const T hit = c == label[r] ? dlp[r] : T(0);
-      dlogits[c] = inside ? fma(-m::exp((logits[c] - most) - norm), dlp[r], hit) : T(0);
+      dlogits[c] = inside ? categorical_slope(dlp[r], logits[c], most, log_sum, hit) : T(0);
     }
   }
 }

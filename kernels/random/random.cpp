@@ -4,14 +4,11 @@
 #include "kernels/random/random.h"
 
 #include "kernels/common/map.h"
-#include "kernels/common/math.h"
-#include "kernels/common/philox.h"
 #include "kernels/common/planted.h"
+#include "kernels/random/draws.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
-
-constexpr i64 kBlock = 64, kCounters = 16;
 
 // 64-bit lanes, each of which holds a 32-bit value in its low half; the high half is anything.
 using Wide = m::Bare<VecD>;
@@ -73,9 +70,9 @@ struct Source {
 // 16 counters.
 template <class Use>
 LAT_INLINE void for_counters(const Source& s, u64 block, Use&& use) {
-  const u64 counter = block * u64(kCounters);
+  const u64 counter = block * u64(kDrawCounters);
   const u32 c1 = u32(counter >> 32 & 0xffffu) | s.step << 16;
-  for (i64 lane = 0; lane < kCounters; lane += kWidth<VecU>) {
+  for (i64 lane = 0; lane < kDrawCounters; lane += kWidth<VecU>) {
     const u32 c0 = u32(counter) + u32(lane);
     const Four even = philox_lanes(c0, c1, s.draw, u32(s.tick), s.key);
     const Four odd = philox_lanes(c0 + 1, c1, s.draw, u32(s.tick), s.key);
@@ -87,12 +84,10 @@ LAT_INLINE void for_counters(const Source& s, u64 block, Use&& use) {
   }
 }
 
-LAT_INLINE VecF unit(VecU w) { return m::to_real<VecF>(bits<VecI>(w)) * splat<VecF>(0x1p-24f); }
-
 LAT_INLINE void draw_uniform(const Source& s, u64 block, float* y) {
   for_counters(s, block, [&](const VecU* w, i64 lane) LAT_FLAT {
 #pragma GCC unroll 4
-    for (i64 j = 0; j < 4; ++j) store(y + kCounters * j + lane, unit(w[j] >> 8 | 1u));
+    for (i64 j = 0; j < 4; ++j) store(y + kDrawCounters * j + lane, uniform_of<VecF>(w[j]));
   });
 }
 
@@ -100,10 +95,9 @@ LAT_INLINE void draw_normal(const Source& s, u64 block, float* y) {
   for_counters(s, block, [&](const VecU* w, i64 lane) LAT_FLAT {
 #pragma GCC unroll 2
     for (i64 j = 0; j < 4; j += 2) {
-      const VecF radius = m::sqrt(splat<VecF>(-2) * m::log_normal(unit((w[j] >> 8) + 1u)));
-      const m::SinCos<VecF> angle = m::sin_cos_turn<VecF>(w[j + 1]);
-      store(y + kCounters * j + lane, radius * angle.cos);
-      store(y + kCounters * (j + 1) + lane, radius * angle.sin);
+      const Normals<VecF> z = normals_of<VecF>(w[j], w[j + 1]);
+      store(y + kDrawCounters * j + lane, z.first);
+      store(y + kDrawCounters * (j + 1) + lane, z.second);
     }
   });
 }
@@ -113,14 +107,15 @@ LAT_INLINE void draw_normal(const Source& s, u64 block, float* y) {
 template <class Draw, class Use>
 LAT_INLINE void for_blocks(Part part, const Source& s, i64 n, Draw&& draw, Use&& use) {
   if (n <= 0) return;
-  const u64 first_block = s.first / u64(kBlock);
-  const i64 head = i64(s.first % u64(kBlock));  // elements of the first block that precede the call
-  const i64 blocks = ceil_div(head + n, kBlock);
+  const u64 first_block = s.first / u64(kDrawBlock);
+  const i64 head =
+      i64(s.first % u64(kDrawBlock));  // elements of the first block that precede the call
+  const i64 blocks = ceil_div(head + n, kDrawBlock);
   for (i64 b = part.begin(blocks); b < part.end(blocks); ++b) {
-    alignas(64) float y[kBlock];
+    alignas(64) float y[kDrawBlock];
     draw(s, first_block + u64(b), y);
-    const i64 i = b * kBlock - head;
-    const i64 begin = max_of(i, 0), end = min_of(i + kBlock, n);
+    const i64 i = b * kDrawBlock - head;
+    const i64 begin = max_of(i, 0), end = min_of(i + kDrawBlock, n);
     use(y + (begin - i), begin, end - begin);
   }
 }
@@ -165,12 +160,11 @@ void uniform(Part part, T* y, const u64* clock, i64 n, i64 cols, i64 seed, i64 s
 template <class T>
 void bernoulli(Part part, T* y, const T* prob, const u64* clock, i64 n, i64 cols, i64 seed,
                i64 stream) {
-  const Vec<T> zero{}, one = splat<Vec<T>>(1);
   for_blocks(part, {clock, cols, seed, stream}, n, draw_uniform,
              [&](const float* u, i64 first, i64 count) LAT_FLAT {
                map<T>({0, count}, [&](auto in, i64 i) LAT_FLAT {
                  const Vec<T> p = in.load(prob + first + i);
-                 in.store(y + first + i, take<T>(in, u + i) < p ? one : zero);
+                 in.store(y + first + i, bernoulli_of(take<T>(in, u + i), p));
                });
              });
 }
@@ -178,25 +172,23 @@ void bernoulli(Part part, T* y, const T* prob, const u64* clock, i64 n, i64 cols
 template <class T>
 void reparameterise(Part part, T* z, T* eps, const T* mu, const T* logvar, const u64* clock, i64 n,
                     i64 cols, i64 seed, i64 stream) {
-  const Vec<T> half = splat<Vec<T>>(T(0.5));
   for_blocks(part, {clock, cols, seed, stream}, n, draw_normal,
              [&](const float* noise, i64 first, i64 count) LAT_FLAT {
                map<T>({0, count}, [&](auto in, i64 i) LAT_FLAT {
                  const i64 at = first + i;
                  const Vec<T> e = take<T>(in, noise + i);
-                 const Vec<T> sigma = m::exp(in.load(logvar + at) * half);
+                 const Vec<T> latent = reparameterised(in.load(mu + at), in.load(logvar + at), e);
                  in.store(eps + at, e);
-                 in.store(z + at, fma(sigma, e, in.load(mu + at)));
+                 in.store(z + at, latent);
                });
              });
 }
 
 template <class T>
 void reparameterise_d1(Part part, T* dlogvar, const T* dz, const T* eps, const T* logvar, i64 n) {
-  const Vec<T> half = splat<Vec<T>>(T(0.5));
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
-    const Vec<T> sigma = m::exp(in.load(logvar + i) * half);
-    in.store(dlogvar + i, in.load(dz + i) * half * in.load(eps + i) * sigma);
+    in.store(dlogvar + i,
+             reparameterised_d1(in.load(dz + i), in.load(logvar + i), in.load(eps + i)));
   });
 }
 

@@ -1,42 +1,27 @@
-// Sums and maxima along rows and columns on a device. A short row belongs to a warp, a long one to a
-// block whose warps take a chunk each; a column to a thread for every chunk. What is added in which
-// order is the specification's.
+// Sums and maxima along rows and columns on a device. A row belongs to a team, a column to a thread
+// for every chunk. What is added in which order is the specification's.
 #include "kernels/common/cuda.h"
 
-#include "kernels/common/warp.h"
+#include "kernels/common/team.h"
 #include "kernels/reduce/reduce.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
 
-constexpr i64 kWarps = 8;
 constexpr i64 kColumns = 32, kChunks = 8;  // of a block
 
-template <class Op, class T>
-__global__ void join_short_rows(T* y, const T* x, i64 rows, i64 cols, T scale) {
-  const i64 r = blockIdx.x * kWarps + threadIdx.x / kWarp;
+template <class Team, class Op, class T>
+__global__ void join_rows(T* y, const T* x, i64 rows, i64 cols, T scale) {
+  const i64 r = Team::row();
   if (r >= rows) return;
-  const T* const row = x + r * cols;
-  const T total = warp_row<Op, T>(cols, [&](i64 c) { return row[c]; });
-  if (threadIdx.x % kWarp == 0) y[r] = scale * total;
+  const T total = Team::template join<Op, T>(cols, [&](i64 c) { return x[r * cols + c]; });
+  if (Team::rank() == 0) y[r] = scale * total;
 }
 
 template <class Op, class T>
-__global__ void join_long_rows(T* y, const T* x, i64 cols, T scale) {
-  CU_SHARED(T, scratch, [kWarps]);
-  const T* const row = x + blockIdx.x * cols;
-  const T total = block_row<Op>(cols, scratch, [&](i64 c) { return row[c]; });
-  if (threadIdx.x == 0) y[blockIdx.x] = scale * total;
-}
-
-template <class Op, class T>
-void join_rows(Part stream, T* y, const T* x, i64 rows, i64 cols, T scale) {
-  constexpr i64 threads = kWarps * kWarp;
-  if (cols <= kRowChunk)
-    stream.launch(join_short_rows<Op, T>, {ceil_div(rows, kWarps), threads}, y, x, rows, cols,
-                  scale);
-  else
-    stream.launch(join_long_rows<Op, T>, {rows, threads}, y, x, cols, scale);
+void rows_joined(Part stream, T* y, const T* x, i64 rows, i64 cols, T scale) {
+  stream.launch(is_long(cols) ? join_rows<BlockTeam, Op, T> : join_rows<WarpTeam, Op, T>,
+                {team_blocks(rows, cols), kBlockThreads}, y, x, rows, cols, scale);
 }
 
 template <bool into, class T>
@@ -78,12 +63,12 @@ void column_sums(Part stream, T* y, const T* x, i64 outer, i64 n, i64 inner) {
 
 template <class T>
 void row_sum(Part stream, T* y, const T* x, i64 rows, i64 cols, double scale) {
-  join_rows<Sum>(stream, y, x, rows, cols, T(scale));
+  rows_joined<Sum>(stream, y, x, rows, cols, T(scale));
 }
 
 template <class T>
 void row_max(Part stream, T* y, const T* x, i64 rows, i64 cols) {
-  join_rows<Largest>(stream, y, x, rows, cols, T(1));
+  rows_joined<Largest>(stream, y, x, rows, cols, T(1));
 }
 
 template <class T>

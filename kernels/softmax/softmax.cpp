@@ -2,8 +2,8 @@
 // once.
 #include "kernels/softmax/softmax.h"
 
-#include "kernels/common/math.h"
 #include "kernels/common/reduce.h"
+#include "kernels/softmax/terms.h"
 
 namespace lat::kernels::LAT_ISA {
 
@@ -13,10 +13,11 @@ void log_softmax(Part part, T* y, const T* x, i64 rows, i64 cols) {
     const T* xr = x + r * cols;
     T* yr = y + r * cols;
     const Vec<T> most = splat<Vec<T>>(row_most(xr, cols));
-    const Vec<T> norm = splat<Vec<T>>(m::log(row_total<T>(
-        cols, [&](auto in, i64 c) LAT_FLAT { return m::exp(in.load(xr + c) - most); })));
-    map<T>({0, cols},
-           [&](auto in, i64 c) LAT_FLAT { in.store(yr + c, (in.load(xr + c) - most) - norm); });
+    const Vec<T> log_sum = splat<Vec<T>>(m::log(row_total<T>(
+        cols, [&](auto in, i64 c) LAT_FLAT { return softmax_weight(in.load(xr + c), most); })));
+    map<T>({0, cols}, [&](auto in, i64 c) LAT_FLAT {
+      in.store(yr + c, log_softmax_value(in.load(xr + c), most, log_sum));
+    });
   }
 }
 
@@ -26,7 +27,7 @@ void log_softmax_d1(Part part, T* dx, const T* dy, const T* y, i64 rows, i64 col
     const T* dyr = dy + r * cols;
     const Vec<T> sum = splat<Vec<T>>(row_total(dyr, cols));
     map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
-      in.store(dx + i, fma(-m::exp(in.load(y + i)), sum, in.load(dy + i)));
+      in.store(dx + i, log_softmax_slope(in.load(dy + i), in.load(y + i), sum));
     });
   }
 }

@@ -115,8 +115,9 @@ class Call {
   }
 
   // The same on a device, where every buffer and the scratch memory are allocations of exactly
-  // their size.
-  std::vector<Values> run(gpu::Device& device, const DeviceKernel* table, int dtype) const {
+  // their size; but parameter `over`, if one is named, lies in the memory of parameter `under`.
+  std::vector<Values> run(gpu::Device& device, const DeviceKernel* table, int dtype, i64 over = -1,
+                          i64 under = -1) const {
     const DeviceKernel& kernel = table[row()];
     REQUIRE_MESSAGE(std::string(kernel.name) == name_, name_);
     REQUIRE_MESSAGE(bool(kernel.run[dtype]), name_);
@@ -132,23 +133,27 @@ class Call {
           body(k, memory[k].data() + kGuard * size, p.values.size() * size);
       }
     };
+    std::vector<void*> allocated;
+    const auto allocate = [&](size_t bytes) {
+      return allocated.emplace_back(device.allocate(bytes));
+    };
     for_buffers([&](size_t k, unsigned char* host, size_t bytes) {
-      args[k].p = device.allocate(bytes);
+      args[k].p = allocate(bytes);
       stream->copy(args[k].p, host, bytes);
     });
+    if (over >= 0) args[size_t(over)].p = args[size_t(under)].p;
     if (kernel.scratch[dtype])
-      stream->scratch = device.allocate(size_t(kernel.scratch[dtype](args.data())));
+      stream->scratch = allocate(size_t(kernel.scratch[dtype](args.data())));
     kernel.run[dtype](args.data(), *stream);
     for_buffers(
         [&](size_t k, unsigned char* host, size_t bytes) { stream->copy(host, args[k].p, bytes); });
     stream->synchronize();
-    for_buffers([&](size_t k, unsigned char*, size_t) { device.release(args[k].p); });
-    if (stream->scratch) device.release(stream->scratch);
+    for (void* const p : allocated) device.release(p);
 
     std::vector<Values> written;
     for (size_t k = 0; k < parameters_.size(); ++k) {
       const Parameter& p = parameters_[k];
-      if (p.type == '-' || p.type == '0') continue;
+      if (p.type == '-' || p.type == '0' || i64(k) == under) continue;
       if (p.role == 'r')
         REQUIRE_MESSAGE(memory[k] == pack(p, dtype), name_);
       else
@@ -157,10 +162,16 @@ class Call {
     return written;
   }
 
-  // On a device the specification's values too.
+  // On a device the specification's values too, in place where the plan allows it.
   void check(gpu::Device& device, const DeviceKernel* table, int dtype,
              double tolerance = 0) const {
-    check_close(run(Isa::spec, dtype), run(device, table, dtype), "device", dtype, tolerance);
+    const std::vector<Values> want = run(Isa::spec, dtype);
+    check_close(want, run(device, table, dtype), "device", dtype, tolerance);
+    if (dtype == kFloat)
+      for_overlays(kernel_of(Isa::spec), dtype, [&](i64 over, i64 under) {
+        check_close(want, run(device, table, dtype, over, under), "device, in place", dtype,
+                    tolerance);
+      });
   }
 
   // Every instruction set and part count gives the specification's values: bit for bit, NaN for NaN,
@@ -192,9 +203,7 @@ class Call {
     const i64 n = kernel.plan[dtype](laid_out(dtype).args.data()).elements;
     if (n == 0) return;
     CAPTURE(name_);
-    const auto by_element = [&](const Parameter& p) {
-      return p.type == 'T' && i64(p.values.size()) == n;
-    };
+    const auto by_element = [&](const Parameter& p) { return is_by_element(p, n); };
     Memory whole = laid_out(dtype);
     kernel.run[dtype](whole.args.data(), {0, 1, nullptr});
 
@@ -226,16 +235,13 @@ class Call {
       }
     }
 
-    for (size_t w = 0; w < parameters_.size(); ++w)
-      for (size_t r = 0; r < parameters_.size(); ++r) {
-        if (parameters_[w].role != 'w' || !by_element(parameters_[w])) continue;
-        if (parameters_[r].role != 'r' || !by_element(parameters_[r])) continue;
-        Memory over = laid_out(dtype);
-        over.args[w] = over.args[r];
-        kernel.run[dtype](over.args.data(), {0, 1, nullptr});
-        check_same(unpack(parameters_[w], dtype, whole.bytes[w]),
-                   unpack(parameters_[r], dtype, over.bytes[r]));
-      }
+    for_overlays(kernel, dtype, [&](i64 w, i64 r) {
+      Memory over = laid_out(dtype);
+      over.args[size_t(w)] = over.args[size_t(r)];
+      kernel.run[dtype](over.args.data(), {0, 1, nullptr});
+      check_same(unpack(parameters_[size_t(w)], dtype, whole.bytes[size_t(w)]),
+                 unpack(parameters_[size_t(r)], dtype, over.bytes[size_t(r)]));
+    });
   }
 
  private:
@@ -286,6 +292,21 @@ class Call {
     return row;
   }
   const Kernel& kernel_of(Isa isa) const { return table(isa)[row()]; }
+  static bool is_by_element(const Parameter& p, i64 n) {
+    return p.type == 'T' && i64(p.values.size()) == n;
+  }
+  // body(over, under): a parameter that is written, and one that is read and may share its memory.
+  template <class Body>
+  void for_overlays(const Kernel& kernel, int dtype, Body&& body) const {
+    const i64 n = kernel.plan[dtype](laid_out(dtype).args.data()).elements;
+    for (size_t w = 0; w < parameters_.size() && n > 0; ++w)
+      for (size_t r = 0; r < parameters_.size(); ++r) {
+        const Parameter &over = parameters_[w], &under = parameters_[r];
+        if (over.role == 'w' && under.role == 'r' && is_by_element(over, n) &&
+            is_by_element(under, n))
+          body(i64(w), i64(r));
+      }
+  }
   void check_close(const std::vector<Values>& want, const std::vector<Values>& got,
                    const std::string& how, int dtype, double tolerance) const {
     REQUIRE(got.size() == want.size());

@@ -1,5 +1,8 @@
 // CUDA kernels against the specification: in the emulator always, on a GPU where there is one.
+#include "kernels/common/divide.h"
+#include "tests/kernels/elementwise_cases.h"
 #include "tests/kernels/on_devices.h"
+#include "tests/kernels/row_cases.h"
 
 namespace lat::test {
 namespace {
@@ -23,6 +26,24 @@ TEST_CASE("cuda: unary kernels and derivatives equal the specification") {
   });
 }
 
+TEST_CASE("cuda: binary kernels equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for_binary_calls(kCounts, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+TEST_CASE("cuda: expand equals the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for_expand_calls(kCounts, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+TEST_CASE("cuda: fills, copies, sums and casts equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for_plain_calls(kCounts, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
 TEST_CASE("cuda: row kernels equal the specification") {
   struct Shape {
     i64 rows, cols;
@@ -39,13 +60,7 @@ TEST_CASE("cuda: row kernels equal the specification") {
                           {2, 4097},
                           {1, 12288},
                           {1, 32769}})
-      for (const bool special : {false, true}) {
-        const i64 n = s.rows * s.cols;
-        const Values x = special ? wild(n, 3) : numbers(n, -3, 3, 3);
-        check_on(device, table,
-                 Call("row_sum").out(s.rows).in(x).integers({s.rows, s.cols}).real(0.3));
-        check_on(device, table, Call("row_max").out(s.rows).in(x).integers({s.rows, s.cols}));
-      }
+      for_row_calls(s.rows, s.cols, [&](const Call& call) { check_on(device, table, call); });
   });
 }
 
@@ -69,6 +84,30 @@ TEST_CASE("cuda: column sums equal the specification") {
                Call("col_sum_into").inout(y).in(x).integers({b.outer, b.n, b.inner}));
     }
   });
+}
+
+TEST_CASE("cuda: a divisor divides") {
+  constexpr i64 two31 = i64(1) << 31;
+  std::vector<i64> divisors = {1, 3, 5, 7, 10, 641, 6700417, 1000000007, two31 + 11, i64(1) << 40};
+  for (i64 p = 2; p <= two31; p *= 2)
+    for (const i64 d : {p - 1, p, p + 1}) divisors.push_back(d);
+  Rng rng{3};
+  for (const i64 d : divisors) {
+    const Divisor divisor(d);
+    const auto check = [&](i64 n) {
+      const Division got = divisor.divide(n);
+      CAPTURE(n);
+      CAPTURE(d);
+      REQUIRE(got.quotient == n / d);
+      REQUIRE(got.remainder == n % d);
+    };
+    for (int k = 0; k < 1000; ++k) {
+      const i64 multiple = i64(rng.next() % u64(two31 / d + 1)) * d;
+      for (const i64 n : {multiple, multiple + d - 1, i64(rng.next() >> 33), i64(rng.next() >> 1)})
+        check(n);
+    }
+    for (const i64 n : {i64(0), i64(1), d - 1, d, two31 - 1, two31}) check(n);
+  }
 }
 
 TEST_CASE("cuda: the table has every name, and both types of what is written") {

@@ -1,5 +1,5 @@
 // Elementwise kernels: every line of unary.def and binary.def, and the rest of the family.
-#include "tests/kernels/call.h"
+#include "tests/kernels/elementwise_cases.h"
 
 namespace lat::test {
 namespace {
@@ -13,12 +13,6 @@ constexpr Unary kUnary[] = {
 #include "kernels/elementwise/unary.def"
 #undef UNARY
 };
-constexpr const char* kBinary[] = {
-#define BINARY(name, ...) #name,
-#include "kernels/elementwise/binary.def"
-#undef BINARY
-};
-
 // The two numbers of an operation: a slope, a scale and shift, or bounds, all of which work with
 // these.
 constexpr double kP = -0.25, kQ = 1.5;
@@ -116,40 +110,8 @@ TEST_CASE("derivatives in double equal central differences") {
   }
 }
 
-struct Layout {
-  std::vector<i64> d, a, b;
-  i64 a_size, b_size;
-};
-
 TEST_CASE("binary kernels broadcast alike everywhere") {
-  std::vector<Layout> layouts = {
-      {{2, 3, 5, 7}, {105, 35, 7, 1}, {105, 35, 7, 1}, 210, 210},  // same shape
-      {{2, 3, 5, 7}, {105, 35, 7, 1}, {0, 0, 0, 1}, 210, 7},       // a bias
-      {{2, 3, 5, 7}, {0, 0, 0, 1}, {105, 35, 7, 1}, 7, 210},
-      {{2, 3, 5, 7}, {15, 5, 1, 0}, {105, 35, 7, 1}, 30, 210},  // one number per row
-      {{2, 3, 5, 7}, {35, 0, 7, 1}, {0, 5, 1, 0}, 70, 15},      // both are broadcast
-      {{4, 9, 33, 20}, {20, 0, 0, 1}, {0, 0, 20, 1}, 80, 660},
-      {{1, 1, 40, 50}, {0, 0, 1, 40}, {0, 0, 50, 1}, 2000, 2000},  // a is transposed
-      {{1, 0, 3, 2}, {0, 6, 2, 1}, {0, 6, 2, 1}, 0, 0},            // empty
-      {{300, 1, 1, 67}, {67, 0, 0, 1}, {1, 0, 0, 0}, 300 * 67, 300},
-  };
-  for (const i64 n : kSizes) {
-    layouts.push_back({{1, 1, 1, n}, {0, 0, 0, 1}, {0, 0, 0, 1}, n, n});
-    layouts.push_back({{1, 1, 1, n}, {0, 0, 0, 1}, {0, 0, 0, 0}, n, 1});
-    layouts.push_back({{1, 1, 1, n}, {0, 0, 0, 0}, {0, 0, 0, 1}, 1, n});
-    layouts.push_back({{1, 1, 3, n}, {0, 0, n, 1}, {0, 0, 0, 1}, 3 * n, n});
-    layouts.push_back({{1, 1, n, 3}, {0, 0, 0, 0}, {0, 0, 0, 0}, 1, 1});
-  }
-  for (const char* name : kBinary)
-    for (const Layout& l : layouts)
-      Call(name)
-          .out(l.d[0] * l.d[1] * l.d[2] * l.d[3])
-          .in(wild(l.a_size, 1))
-          .in(wild(l.b_size, 2))
-          .integers(l.d)
-          .integers(l.a)
-          .integers(l.b)
-          .check_everywhere();
+  for_binary_calls(kSizes, [](const Call& call) { call.check_everywhere(); });
 }
 
 TEST_CASE("binary kernels have the values of their names") {
@@ -185,60 +147,11 @@ TEST_CASE("binary kernels have the values of their names") {
 }
 
 TEST_CASE("expand broadcasts and permutes alike everywhere") {
-  std::vector<Layout> layouts = {
-      {{2, 3, 5, 7}, {105, 35, 7, 1}, {}, 210, 0},
-      {{2, 3, 5, 7}, {0, 0, 0, 1}, {}, 7, 0},
-      {{2, 3, 5, 7}, {15, 5, 1, 0}, {}, 30, 0},
-      {{2, 3, 5, 7}, {0, 0, 0, 0}, {}, 1, 0},
-      {{2, 3, 5, 7}, {105, 7, 21, 1}, {}, 210, 0},
-      {{2, 3, 5, 7}, {1, 2, 6, 30}, {}, 210, 0},
-      {{2, 3, 40, 70}, {8400, 2800, 1, 40}, {}, 16800, 0},
-      {{1, 1, 100, 130}, {0, 0, 1, 100}, {}, 13000, 0},
-      {{3, 2, 17, 5}, {170, 85, 1, 17}, {}, 510, 0},
-      {{3, 2, 17, 5}, {85, 255, 1, 17}, {}, 510, 0},
-      {{1, 5, 0, 7}, {0, 0, 7, 1}, {}, 0, 0},
-      {{1, 1, 9, 0}, {0, 0, 1, 9}, {}, 0, 0},
-  };
-  for (const i64 n : kSizes) {
-    layouts.push_back({{1, 1, 1, n}, {0, 0, 0, 1}, {}, n, 0});
-    layouts.push_back({{1, 1, 3, n}, {0, 0, 0, 1}, {}, n, 0});
-    layouts.push_back({{1, 1, n, 3}, {0, 0, 1, 0}, {}, n, 0});
-    layouts.push_back({{1, 1, 3, n}, {0, 0, 1, 3}, {}, 3 * n, 0});
-  }
-  for (const Layout& l : layouts)
-    Call("expand")
-        .out(l.d[0] * l.d[1] * l.d[2] * l.d[3])
-        .in(wild(l.a_size))
-        .integers(l.d)
-        .integers(l.a)
-        .check_everywhere();
+  for_expand_calls(kSizes, [](const Call& call) { call.check_everywhere(); });
 }
 
 TEST_CASE("fills, copies, sums and casts agree everywhere") {
-  for (const i64 n : kSizes) {
-    Call("fill").out(n).integer(n).real(0.1).check_everywhere();
-    Call("fill_i32").out_i32(n).integer(n).integer(-5).check_everywhere();
-    Call("copy").out(n).in(wild(n)).integer(n).check_everywhere();
-    Call("add_into").inout(wild(n, 1)).in(wild(n, 2)).integer(n).check_everywhere();
-    Values bytes(static_cast<size_t>(n));
-    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = double(i * 37 % 256);
-    Call("cast_u8").out(n).in_u8(bytes).integer(n).real(1.0 / 255).check_everywhere();
-    for (const i64 act : {0, 1, 2, 3})
-      Call("act_d1")
-          .out(n)
-          .in(wild(n, 1))
-          .in(wild(n, 2))
-          .integer(n)
-          .integer(act)
-          .check_everywhere();
-    for (const i64 rows : {0, 1, 3, 70})
-      Call("copy_rows")
-          .inout(numbers(rows * (n + 3)))
-          .in(wild(rows * (n + 1)))
-          .integers({rows, n, n + 3, n + 1})
-          .check_everywhere();
-  }
-  Call("copy_rows").inout(numbers(600)).in(wild(600)).integers({20, 30, 30, 30}).check_everywhere();
+  for_plain_calls(kSizes, [](const Call& call) { call.check_everywhere(); });
 }
 
 TEST_CASE("act_d1 equals the derivative of the activation it names") {

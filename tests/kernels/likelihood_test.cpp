@@ -1,5 +1,5 @@
 // Log-likelihoods and divergences.
-#include "tests/kernels/call.h"
+#include "tests/kernels/likelihood_cases.h"
 
 namespace lat::test {
 namespace {
@@ -19,85 +19,27 @@ std::vector<Shape> shapes() {
   return s;
 }
 
-// Classes of which some lie outside [0, cols).
-Values labels(i64 rows, i64 cols) {
-  Values v(static_cast<size_t>(rows));
-  for (size_t r = 0; r < v.size(); ++r) v[r] = double(i64(r * 7) % (cols + 2) - 1);
-  return v;
-}
-
 TEST_CASE("likelihood kernels equal the specification everywhere") {
   for (const Shape& s : shapes())
-    for (const bool special : {false, true}) {
-      const i64 n = s.rows * s.cols;
-      const auto draw = [&](i64 size, u64 seed) {
-        return special ? wild(size, seed) : numbers(size, -3, 3, seed);
-      };
-      const Values x = draw(n, 1), mu = draw(n, 2), logvar = draw(n, 3), d = draw(s.rows, 4);
-      const Values label = labels(s.rows, s.cols);
-      const std::vector<i64> size = {s.rows, s.cols};
-      Call("gaussian_kl").out(s.rows).in(mu).in(logvar).integers(size).check_everywhere();
-      Call("gaussian_kl_d1")
-          .out(n)
-          .out(n)
-          .in(d)
-          .in(mu)
-          .in(logvar)
-          .integers(size)
-          .check_everywhere();
-      Call("gaussian_log_prob")
-          .out(s.rows)
-          .in(x)
-          .in(mu)
-          .in(logvar)
-          .integers(size)
-          .check_everywhere();
-      Call("gaussian_log_prob_d1")
-          .out(n)
-          .out(n)
-          .out(n)
-          .in(d)
-          .in(x)
-          .in(mu)
-          .in(logvar)
-          .integers(size)
-          .check_everywhere();
-      Call("bernoulli_log_prob").out(s.rows).in(mu).in(x).integers(size).check_everywhere();
-      Call("bernoulli_log_prob_d1").out(n).in(d).in(mu).in(x).integers(size).check_everywhere();
-      Call("categorical_log_prob")
-          .out(s.rows)
-          .in(x)
-          .in_i32(label)
-          .integers(size)
-          .check_everywhere();
-      Call("categorical_log_prob_d1")
-          .out(n)
-          .in(d)
-          .in(x)
-          .in_i32(label)
-          .integers(size)
-          .check_everywhere();
-    }
+    for (const bool special : {false, true})
+      for (const Call& call : likelihood_calls(s.rows, s.cols, special)) call.check_everywhere();
 }
 
 TEST_CASE("gaussian_log_prob_d1 skips null outputs") {
   const i64 rows = 3, cols = 37, n = rows * cols;
-  const Values x = numbers(n, -2, 2, 1), mu = numbers(n, -2, 2, 2), lv = numbers(n, -2, 2, 3),
-               d = numbers(rows);
   const std::vector<Values> all = Call("gaussian_log_prob_d1")
                                       .out(n)
                                       .out(n)
                                       .out(n)
-                                      .in(d)
-                                      .in(x)
-                                      .in(mu)
-                                      .in(lv)
+                                      .in(numbers(rows))
+                                      .in(numbers(n, -2, 2, 1))
+                                      .in(numbers(n, -2, 2, 2))
+                                      .in(numbers(n, -2, 2, 3))
                                       .integers({rows, cols})
                                       .run(best_isa(), kFloat);
   for (const int only : {0, 1, 2}) {
-    Call call("gaussian_log_prob_d1");
-    for (const int k : {0, 1, 2}) k == only ? call.out(n) : call.null('w');
-    call.in(d).in(x).in(mu).in(lv).integers({rows, cols}).check_everywhere();
+    const Call call = gaussian_slope_alone(only, rows, cols);
+    call.check_everywhere();
     CHECK(call.run(best_isa(), kFloat)[0] == all[size_t(only)]);
   }
 }

@@ -3,7 +3,7 @@
 
 #define LAT_ISA random_test
 #include "kernels/common/philox.h"
-#include "tests/kernels/call.h"
+#include "tests/kernels/random_cases.h"
 
 namespace lat::test {
 namespace {
@@ -62,34 +62,8 @@ TEST_CASE("normal is Box-Muller of the documented bits") {
 
 TEST_CASE("random kernels equal the specification everywhere") {
   for (const i64 n : kSizes)
-    for (const double row : {0.0, 3.0, 1e9}) {
-      const Values clock = {5, row};
-      const i64 cols = 37;
-      draw("normal", n, clock, cols).check_everywhere();
-      draw("uniform", n, clock, cols).check_everywhere();
-      Call("bernoulli")
-          .out(n)
-          .in(wild(n))
-          .in_u64(clock)
-          .integers({n, cols, kSeed, kStream})
-          .check_everywhere();
-      Call("reparameterise")
-          .out(n)
-          .out(n)
-          .in(wild(n, 1))
-          .in(wild(n, 2))
-          .in_u64(clock)
-          .integers({n, cols, kSeed, kStream})
-          .check_everywhere();
-      Call("reparameterise_d1")
-          .out(n)
-          .in(wild(n, 1))
-          .in(wild(n, 2))
-          .in(wild(n, 3))
-          .integer(n)
-          .check_everywhere();
-    }
-  Call("advance").inout_u64({41, 7}).check_everywhere();
+    for (const double row : {0.0, 3.0, 1e9})
+      for (const Call& call : random_calls(n, row)) call.check_everywhere();
   CHECK(Call("advance").inout_u64({41, 7}).run(best_isa(), kFloat)[0] == Values{42, 7});
 }
 

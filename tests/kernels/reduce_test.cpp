@@ -1,5 +1,5 @@
 // Sums and maxima along rows and columns, and log-softmax.
-#include "tests/kernels/call.h"
+#include "tests/kernels/row_cases.h"
 
 namespace lat::test {
 namespace {
@@ -19,15 +19,7 @@ std::vector<Shape> shapes() {
 
 TEST_CASE("row kernels equal the specification everywhere") {
   for (const Shape& s : shapes())
-    for (const bool special : {false, true}) {
-      const i64 n = s.rows * s.cols;
-      const Values x = special ? wild(n, 3) : numbers(n, -3, 3, 3);
-      const Values dy = special ? wild(n, 4) : numbers(n, -3, 3, 4);
-      Call("row_sum").out(s.rows).in(x).integers({s.rows, s.cols}).real(0.3).check_everywhere();
-      Call("row_max").out(s.rows).in(x).integers({s.rows, s.cols}).check_everywhere();
-      Call("log_softmax").out(n).in(x).integers({s.rows, s.cols}).check_everywhere();
-      Call("log_softmax_d1").out(n).in(dy).in(x).integers({s.rows, s.cols}).check_everywhere();
-    }
+    for_row_calls(s.rows, s.cols, [](const Call& call) { call.check_everywhere(); });
 }
 
 TEST_CASE("column sums equal the specification everywhere") {

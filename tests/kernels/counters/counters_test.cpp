@@ -101,7 +101,7 @@ __global__ void read_one_word(float* y) {
   y[threadIdx.x] = s[5];
 }
 
-TEST_CASE("counters: conflicts of banks, with their line") {
+TEST_CASE("planted: the columns of a tile fall into one bank") {
   Bench b;
   float* const y = b.zeros(32);
   const auto reads = [&](auto kernel) {
