@@ -2,6 +2,8 @@
 #include "kernels/common/divide.h"
 #include "tests/kernels/elementwise_cases.h"
 #include "tests/kernels/on_devices.h"
+#include "tests/kernels/optim_cases.h"
+#include "tests/kernels/recurrent_cases.h"
 #include "tests/kernels/row_cases.h"
 
 namespace lat::test {
@@ -83,6 +85,32 @@ TEST_CASE("cuda: column sums equal the specification") {
       check_on(device, table,
                Call("col_sum_into").inout(y).in(x).integers({b.outer, b.n, b.inner}));
     }
+  });
+}
+
+TEST_CASE("cuda: optimiser kernels equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for_optim_calls(kCounts, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+// The only bad element in every thread's first and last place, and at the edges of blocks.
+TEST_CASE("cuda: all_finite finds one bad element anywhere") {
+  constexpr i64 n = 2100;
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const i64 at : {0, 31, 255, 256, 768, 1023, 1024, 2047, 2048, 2099})
+      for (const double bad : {double(NAN), double(INFINITY), -double(INFINITY)}) {
+        Values g = numbers(n);
+        g[size_t(at)] = bad;
+        check_on(device, table, Call("all_finite").inout_i32({1}).in(g).integer(n));
+      }
+  });
+}
+
+TEST_CASE("cuda: recurrent kernels equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const Cells s : {Cells{0, 5}, {3, 0}, {1, 1}, {7, 3}, {5, 33}, {3, 256}, {41, 127}})
+      for_recurrent_calls(s, [&](const Call& call) { check_on(device, table, call); });
   });
 }
 
