@@ -37,12 +37,20 @@ int32_t gpu_number(const std::string& name) {
   return index;
 }
 
+emu::Schedule schedule(const std::string& name) {
+  if (name == "emulated") return {emu::Order::in_order};
+  if (name == "emulated:reverse") return {emu::Order::reverse};
+  LAT_CHECK(name == "emulated:unfair", Code::usage, "device", "'", name,
+            "' is no device; expected emulated, emulated:reverse or emulated:unfair");
+  return {emu::Order::unfair, 7};
+}
+
 }  // namespace
 
 Accelerator::Accelerator(const std::string& name) {
-  if (name == "emulated") {
+  if (name.starts_with("emulated")) {
     kind_ = Device::emulated;
-    device_ = std::make_unique<emu::Device>();
+    device_ = std::make_unique<emu::Device>(schedule(name));
     rows_ = kernels::emulated_table();
   } else {
     std::string why;
@@ -90,14 +98,14 @@ void Accelerator::call(int32_t kernel, int32_t type, const kernels::Arg* args) {
   });
 }
 
-std::shared_ptr<gpu::Graph> Accelerator::capture(const Program& program) {
+std::unique_ptr<gpu::Graph> Accelerator::capture(const Program& program) {
   const kernels::Arg* const args = program.args.data();
   for (const Call& c : program.calls) {
     LAT_CHECK(rows_[c.kernel].run[c.type()], Code::unsupported, rows_[c.kernel].name,
               "has no version for devices");
     translated([&] { reserve_scratch(c.kernel, c.type(), args + c.first); });
   }
-  return translated([&]() -> std::shared_ptr<gpu::Graph> {
+  return translated([&]() -> std::unique_ptr<gpu::Graph> {
     stream_->begin_capture();
     for (const Call& c : program.calls) rows_[c.kernel].run[c.type()](args + c.first, *stream_);
     return stream_->end_capture();

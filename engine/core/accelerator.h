@@ -12,8 +12,9 @@ namespace lat {
 
 class Accelerator {
  public:
-  // name: cuda, cuda:N (GPU number N) or emulated (CUDA's kernels, run on the CPU). Code::machine when it is not to be
-  // had, with what is missing; Code::usage for another name.
+  // name: cuda, cuda:N (GPU number N) or emulated (CUDA's kernels run on the CPU; threads and blocks in order, or under
+  // the schedules emulated:reverse, emulated:unfair). Code::machine when it is not to be had, with what is missing;
+  // Code::usage for another name.
   explicit Accelerator(const std::string& name);
   ~Accelerator();
   Accelerator(const Accelerator&) = delete;
@@ -28,7 +29,7 @@ class Accelerator {
   // Queues a kernel call; `type` 0 is float, 1 double.
   void call(int32_t kernel, int32_t type, const kernels::Arg* args);
   // The calls of a program as a graph, and a run of it, queued.
-  std::shared_ptr<gpu::Graph> capture(const Program& program);
+  std::unique_ptr<gpu::Graph> capture(const Program& program);
   void run(gpu::Graph& graph);
 
   // Host memory for `bytes` that `send` then queues to the device; good until the second next stage().

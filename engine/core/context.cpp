@@ -217,7 +217,14 @@ void Context::call_now(K kernel, DType real, std::initializer_list<Operand> oper
 void Context::replay(const Program& program, size_t begin, size_t end) {
   replayed_bytes_ = std::max(replayed_bytes_, program.work_bytes);
   if (kernels::planted(kernels::Bug::replay_skips_last) && end > 8) --end;
-  if (!on_cpu()) return replay_on_device(program, begin, end);
+  if (!on_cpu()) {
+    work_.commit(work_.offset(program.work) + program.work_bytes);
+    for (size_t i = begin; i < end; ++i) {
+      const Call& c = program.calls[i];
+      device_->call(c.kernel, c.type(), program.args.data() + c.first);
+    }
+    return;
+  }
   const FloatGuard guard;
   team_.reserve_workspace(program.workspace);
   const Arg* const args = program.args.data();
@@ -235,16 +242,14 @@ void Context::replay(const Program& program, size_t begin, size_t end) {
   }
 }
 
-void Context::replay_on_device(const Program& program, size_t begin, size_t end) {
-  work_.commit(work_.offset(program.work) + program.work_bytes);
-  if (begin == 0 && end == program.calls.size()) {
-    if (!program.graph) program.graph = device_->capture(program);
-    return device_->run(*program.graph);
+void Context::replay(const Program& program, std::unique_ptr<gpu::Graph>& graph) {
+  if (on_cpu()) return replay(program);
+  if (!graph) {
+    work_.commit(work_.offset(program.work) + program.work_bytes);
+    replayed_bytes_ = std::max(replayed_bytes_, program.work_bytes);
+    graph = device_->capture(program);
   }
-  for (size_t i = begin; i < end; ++i) {
-    const Call& c = program.calls[i];
-    device_->call(c.kernel, c.type(), program.args.data() + c.first);
-  }
+  device_->run(*graph);
 }
 
 bool Context::alive(const Tensor& t) const {

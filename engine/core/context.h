@@ -81,7 +81,10 @@ class Context {
   void call(kernels::K kernel, DType real, std::initializer_list<Operand> operands);
   // The same, run at once even while a Step records (initial values, host copies).
   void call_now(kernels::K kernel, DType real, std::initializer_list<Operand> operands);
-  // Runs a recorded program: nothing is allocated, none of the user's code runs.
+  // Runs a recorded program: nothing is allocated, none of the user's code runs. A device runs `graph`, which it makes
+  // at the first time.
+  void replay(const Program& program, std::unique_ptr<gpu::Graph>& graph);
+  // The same call by call.
   void replay(const Program& program) { replay(program, 0, program.calls.size()); }
   // Its calls begin .. end - 1.
   void replay(const Program& program, size_t begin, size_t end);
@@ -148,7 +151,6 @@ class Context {
   int32_t row_of(kernels::K kernel, DType real, const kernels::Arg* args);
   gpu::Device* device_memory() const { return device_ ? &device_->memory() : nullptr; }
   void zero(const Tensor& t);
-  void replay_on_device(const Program& program, size_t begin, size_t end);
   // A tensor without memory yet.
   Tensor described(const Shape& shape, DType dtype, Place place);
 

@@ -237,6 +237,7 @@ class Placement {
       for (size_t a = static_cast<size_t>(c.first); a < static_cast<size_t>(c.first + c.count);
            ++a) {
         const At at = static_cast<At>(p_.args[a].p);
+        if (p_.places[a] == Place::work && p_.bytes[a] == 0) out.args[a].p = p_.work;
         if (p_.bytes[a] == 0 || at < p_.work || at >= p_.work + p_.work_bytes) continue;
         const Block& b = block_of(at);
         out.args[a].p = p_.work + blocks_[b.home].at + (at - b.begin);

@@ -4,13 +4,11 @@
 // The tape: one record per op, for derivatives. Creation order reversed is the backward order.
 // The program: one record per kernel call. The CPU replays it; a file holds it; the profiler and the memory report
 // read it.
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/core/op.h"
 #include "engine/core/tensor.h"
-#include "kernels/common/gpu.h"
 #include "kernels/table.h"
 
 namespace lat {
@@ -94,7 +92,6 @@ struct Program {
   char* work = nullptr;       // where its work memory begins
   i64 work_bytes = 0;
   i64 workspace = 0;                          // bytes per thread
-  mutable std::shared_ptr<gpu::Graph> graph;  // on a device, once it was replayed
 
   void clear();
 };

@@ -175,7 +175,7 @@ size_t StepBase::run(Key key, std::span<const Tensor> args) {
                   Code::state, name_, "call ", rec.calls + 1, " does not repeat its recording. ",
                   changed, ". A host value that changes must be a Word, the key or an argument");
       }
-      ctx_.replay(rec.program);
+      ctx_.replay(rec.program, rec.graph);
     }
   } catch (...) {
     if (recordings_.size() > before) recordings_.pop_back();

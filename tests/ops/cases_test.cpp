@@ -50,7 +50,7 @@ TEST_CASE("every row passes every check, and every op has a row") {
       merge(by_op[row.op], v);
       reached.insert(v.reached.begin(), v.reached.end());
     } catch (const Error& e) {
-      FAIL_CHECK(e.what());
+      FAIL_CHECK(std::string(e.what()));
     }
   }
   for (const Op* op : op_table()) {

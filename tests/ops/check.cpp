@@ -41,6 +41,12 @@ std::vector<kernels::Isa> all_isas() {
   return isas;
 }
 
+std::vector<std::string> devices() {
+  std::vector<std::string> names{"emulated", "emulated:reverse", "emulated:unfair"};
+  if (const std::string best = Accelerator::best(); best != "cpu") names.push_back(best);
+  return names;
+}
+
 namespace {
 
 // What one call of the row computes; the key of its Step.
@@ -215,7 +221,8 @@ class Rig {
     for (size_t k = 0; k < slots_.size(); ++k)
       set_values(slots_[k].index >= 0 ? params_.memory(slots_[k].index) : buffers_[k].tensor(),
                  start_[k]);
-    std::memset(params_.grads().data, 0, static_cast<size_t>(params_.grads().bytes()));
+    const Tensor& grads = params_.grads();
+    ctx_.write(grads, [&](void* to) { std::memset(to, 0, static_cast<size_t>(grads.bytes())); });
     step_.seek(0);
   }
 
@@ -395,6 +402,13 @@ class Checker {
       options.threads = threads;
       agrees("threads", std::to_string(threads), options);
     }
+    options = {};
+    for (const std::string& device : devices()) {
+      options.device = device;
+      agrees("devices", device, options);
+    }
+    options.eager = true;
+    agrees("devices", "emulated, eager", options);
     if (!has_special(row_)) against_double(want);
   }
 
