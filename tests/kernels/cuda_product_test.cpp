@@ -46,6 +46,17 @@ TEST_CASE("cuda: products around the chunk, by one block and by many") {
   });
 }
 
+// In double, which the emulator multiplies faster.
+TEST_CASE("cuda: products of more chunks than wait in scratch memory at once") {
+  if (kTsan) return;
+  const Shape s{1, 1, 3200, 5121, 0};
+  const Call call = product(s, Form::into, inputs(s, Factors::unit));
+  emu::Device device;
+  call.check(device, emulated_table(), kDouble, 1e-12);
+  std::string why;
+  if (const auto gpu = open_cuda(0, &why)) call.check(*gpu, cuda_table(), kDouble, 1e-12);
+}
+
 TEST_CASE("cuda: batches of products, with either operand shared") {
   on_devices([](gpu::Device& device, const DeviceKernel* table) {
     for (i64 flags = 0; flags < 16; ++flags) {
