@@ -50,7 +50,7 @@ TEST_CASE("cuda: products around the chunk, by one block and by many") {
 TEST_CASE("cuda: products of more chunks than wait in scratch memory at once") {
   if (kTsan) return;
   const Shape s{1, 1, 1056, 16385, 0};
-  const Call call = product(s, Form::into, inputs(s, Factors::unit));
+  const Call call = product(s, Form::linear, inputs(s, Factors::unit), true, 1);
   emu::Device device;
   call.check(device, emulated_table(), kDouble, 1e-12);
   std::string why;
