@@ -182,18 +182,39 @@ struct ClassProduct {
   }
 };
 
-// Some classes at once.
 constexpr i64 kParities = 4;
+
+// The classes of `n` parities along an axis, from `first` on, and what the largest of them has.
+struct Axis {
+  PixelClass classes[kParities] = {};
+  i64 count = 0, taps = 0;
+  i64 origin = 0, span = 0;  // positions of dy that the pixels number 0 need, of any class
+
+  Axis(i64 first, i64 n, i64 size, i64 all_taps, i64 stride, i64 pad) {
+    i64 end = 0;
+    for (i64 c = 0; c < n; ++c) {
+      const PixelClass p = classes[c] = pixel_class(first + c, size, all_taps, stride, pad);
+      count = max_of(count, p.count);
+      if (p.taps == 0) continue;
+      origin = taps == 0 ? p.origin : min_of(origin, p.origin);
+      end = taps == 0 ? p.origin + p.taps : max_of(end, p.origin + p.taps);
+      taps = max_of(taps, p.taps);
+    }
+    span = end - origin;
+  }
+};
+
+// Some classes at once.
 template <class T>
 struct DataGradient {
   const T* dy;
   const T* f;
   i64 B, H, W, C, K, S, P, Q, stride;
   u32 columns;  // of classes
-  PixelClass h[kParities], w[kParities];
+  Axis h, w;
 
   __device__ ClassProduct<T> member(u32 g) const {
-    const PixelClass &i = h[g / columns], &j = w[g % columns];
+    const PixelClass &i = h.classes[g / columns], &j = w.classes[g % columns];
     return {{{dy, B, P, Q, K, i.taps, j.taps, i.count, j.count, 1, -i.origin, -j.origin}},
             {f, S, C, K, i.last, j.last, j.taps, stride},
             B * i.count * j.count,
@@ -205,6 +226,142 @@ struct DataGradient {
             stride};
   }
 };
+
+// ---- data gradient to few channels --------------------------------------------------------------
+
+// A tile of 32 columns would be idle but for C of them. Here a thread computes the pixels number
+// (j,i) of all classes, C channels of each. They need dy near (j,i), which a block holds in shared
+// memory with the filter. Positions are visited row by row, so that every pixel meets its taps in
+// order.
+constexpr i32 kNarrowRows = 8, kNarrowCols = 16;  // of threads
+constexpr i64 kMaxNarrow = 4;                     // channels
+constexpr i64 kNarrowShared = 96 << 10;           // bytes
+
+template <class T>
+struct NarrowData {
+  static constexpr i64 kPack = Matrix<T>::kPack;
+  T* dx;
+  const T *dy, *f, *bias;
+  i64 B, H, W, C, K, R, S, P, Q, stride, act;
+  Axis h, w;
+
+  LAT_INLINE i64 pitch() const { return K + kPack; }  // neighbours in different banks
+  LAT_INLINE i64 rows() const { return kNarrowRows + h.span - 1; }
+  LAT_INLINE i64 cols() const { return kNarrowCols + w.span - 1; }
+  i64 shared() const { return (rows() * cols() * pitch() + R * S * C * K) * i64(sizeof(T)); }
+  // Chunks may end between taps only.
+  bool possible() const {
+    return C <= kMaxNarrow && stride <= 2 && K > 0 &&
+           (kChunk % K == 0 || h.taps * w.taps * K <= kChunk) && aligned_packs(dy, K) &&
+           aligned_packs(f, K) && shared() <= kNarrowShared;
+  }
+};
+
+template <i32 C, i32 stride, class T>
+__global__ void __launch_bounds__(kNarrowRows* kNarrowCols, 4)
+    narrow_data(NarrowData<T> x, u32 tile_rows, u32 tile_cols) {
+  using Packed = Pack<T, i32(NarrowData<T>::kPack)>;
+  constexpr i32 pack = i32(NarrowData<T>::kPack), threads = kNarrowRows * kNarrowCols;
+  CU_DYN_SHARED(T, dy);
+  const i32 rows = i32(x.rows()), cols = i32(x.cols()), K = i32(x.K), pitch = i32(x.pitch());
+  T* const filter = dy + rows * cols * pitch;
+
+  const i32 thread = i32(threadIdx.x);
+  const i64 b = blockIdx.x / tile_cols / tile_rows;
+  const i64 j0 = i64(blockIdx.x / tile_cols % tile_rows) * kNarrowRows;
+  const i64 i0 = i64(blockIdx.x % tile_cols) * kNarrowCols;
+  const i64 p0 = j0 + x.h.origin, q0 = i0 + x.w.origin;
+  for (i32 row = 0; row < rows; ++row) {
+    const bool inside_h = 0 <= p0 + row && p0 + row < x.P;
+    const T* const from = x.dy + ((b * x.P + p0 + row) * x.Q + q0) * K;
+    for (i32 e = thread * pack; e < cols * K; e += threads * pack) {
+      const i32 col = e / K;
+      const bool inside = inside_h && 0 <= q0 + col && q0 + col < x.Q;
+      cu::copy_async<16>(dy + (row * cols + col) * pitch + e % K, inside ? from + e : x.dy,
+                         inside ? 16 : 0);
+    }
+  }
+  for (i32 e = thread * pack; e < x.R * x.S * C * K; e += threads * pack)
+    cu::copy_async<16>(filter + e, x.f + e);
+  cu::copy_commit();
+  cu::copy_wait<0>();
+  __syncthreads();
+
+  const i32 j = thread / kNarrowCols, i = thread % kNarrowCols;
+  T sum[stride][stride][C] = {}, total[stride][stride][C] = {};
+  for (i32 row = 0; row < x.h.span; ++row)
+    for (i32 col = 0; col < x.w.span; ++col) {
+      const T* const here = dy + ((j + row) * cols + i + col) * pitch;
+      i32 tap[stride][stride];  // where it lies in the filter, -1: none here
+      CU_UNROLL
+      for (i32 v = 0; v < stride; ++v) CU_UNROLL
+      for (i32 u = 0; u < stride; ++u) {
+        const PixelClass &h = x.h.classes[v], &w = x.w.classes[u];
+        const i64 t_h = x.h.origin + row - h.origin, t_w = x.w.origin + col - w.origin;
+        const bool any = 0 <= t_h && t_h < h.taps && 0 <= t_w && t_w < w.taps;
+        const i64 r = h.last - stride * t_h, s = w.last - stride * t_w;
+        tap[v][u] = any ? i32((r * x.S + s) * C * K) : -1;
+        const i64 term = (t_h * w.taps + t_w) * K;
+        if (any && term > 0 && term % kChunk == 0) CU_UNROLL
+        for (i32 c = 0; c < C; ++c) {
+          total[v][u][c] = term == kChunk ? sum[v][u][c] : total[v][u][c] + sum[v][u][c];
+          sum[v][u][c] = 0;
+        }
+      }
+      for (i32 k = 0; k < K; k += pack) {
+        const auto dy_k = *reinterpret_cast<const Packed*>(here + k);
+        CU_UNROLL
+        for (i32 v = 0; v < stride; ++v) CU_UNROLL
+        for (i32 u = 0; u < stride; ++u) {
+          if (tap[v][u] < 0) continue;
+          CU_UNROLL
+          for (i32 c = 0; c < C; ++c) {
+            const auto f_k = *reinterpret_cast<const Packed*>(filter + tap[v][u] + c * K + k);
+            CU_UNROLL
+            for (i32 l = 0; l < pack; ++l) sum[v][u][c] = fma(dy_k.v[l], f_k.v[l], sum[v][u][c]);
+          }
+        }
+      }
+    }
+
+  CU_UNROLL
+  for (i32 v = 0; v < stride; ++v) CU_UNROLL
+  for (i32 u = 0; u < stride; ++u) {
+    const PixelClass &h = x.h.classes[v], &w = x.w.classes[u];
+    if (j0 + j >= h.count || i0 + i >= w.count) continue;
+    T* const to =
+        x.dx + ((b * x.H + h.first + (j0 + j) * stride) * x.W + w.first + (i0 + i) * stride) * C;
+    CU_UNROLL
+    for (i32 c = 0; c < C; ++c) {
+      T value = h.taps * w.taps * K > kChunk ? total[v][u][c] + sum[v][u][c] : sum[v][u][c];
+      if (x.bias) value = value + x.bias[c];
+      to[c] = activate(value, x.act);
+    }
+  }
+}
+
+template <i32 C, i32 stride, class T>
+void launch_narrow(Part stream, const NarrowData<T>& x) {
+  const i64 rows = ceil_div(x.h.count, kNarrowRows), cols = ceil_div(x.w.count, kNarrowCols);
+  stream.launch(narrow_data<C, stride, T>,
+                {x.B * rows * cols, kNarrowRows * kNarrowCols, x.shared()}, x, u32(rows),
+                u32(cols));
+}
+
+template <class T>
+void run_narrow(Part stream, const NarrowData<T>& x) {
+  const bool one = x.stride == 1;
+  switch (x.C) {
+    case 1:
+      return one ? launch_narrow<1, 1>(stream, x) : launch_narrow<1, 2>(stream, x);
+    case 2:
+      return one ? launch_narrow<2, 1>(stream, x) : launch_narrow<2, 2>(stream, x);
+    case 3:
+      return one ? launch_narrow<3, 1>(stream, x) : launch_narrow<3, 2>(stream, x);
+    case 4:
+      return one ? launch_narrow<4, 1>(stream, x) : launch_narrow<4, 2>(stream, x);
+  }
+}
 
 }  // namespace
 
@@ -224,25 +381,31 @@ template <class T>
 void conv2d_data(Part stream, T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W,
                  i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
   const i64 side = min_of(stride, kParities);
+  const NarrowData<T> narrow{dx,
+                             dy,
+                             f,
+                             bias,
+                             B,
+                             H,
+                             W,
+                             C,
+                             K,
+                             R,
+                             S,
+                             P,
+                             Q,
+                             stride,
+                             act,
+                             Axis(0, side, H, R, stride, pad),
+                             Axis(0, side, W, S, stride, pad)};
+  if (narrow.possible()) return run_narrow(stream, narrow);
   for (i64 i = 0; i < stride; i += side)
     for (i64 j = 0; j < stride; j += side) {
-      const i64 rows = min_of(side, stride - i), columns = min_of(side, stride - j);
-      DataGradient<T> classes{dy, f, B, H, W, C, K, S, P, Q, stride, u32(columns), {}, {}};
-      PixelClass most_h{}, most_w{};
-      const auto fill = [&](PixelClass* to, PixelClass& most, i64 first, i64 n, i64 size,
-                            i64 taps) {
-        for (i64 c = 0; c < n; ++c) {
-          to[c] = pixel_class(first + c, size, taps, stride, pad);
-          most.count = max_of(most.count, to[c].count);
-          most.taps = max_of(most.taps, to[c].taps);
-        }
-      };
-      fill(classes.h, most_h, i, rows, H, R);
-      fill(classes.w, most_w, j, columns, W, S);
-      multiply<T>(
-          stream, classes,
-          {rows * columns, B * most_h.count * most_w.count, C, most_h.taps * most_w.taps * K},
-          {dx, bias, 0, act, false, false}, false);
+      const i64 rows = min_of(side, stride - i), cols = min_of(side, stride - j);
+      const Axis h(i, rows, H, R, stride, pad), w(j, cols, W, S, stride, pad);
+      multiply<T>(stream, DataGradient<T>{dy, f, B, H, W, C, K, S, P, Q, stride, u32(cols), h, w},
+                  {rows * cols, B * h.count * w.count, C, h.taps * w.taps * K},
+                  {dx, bias, 0, act, false, false}, false);
     }
 }
 
