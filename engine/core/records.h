@@ -91,7 +91,7 @@ struct Program {
   std::vector<Place> places;  // arena of each pointer argument
   char* work = nullptr;       // where its work memory begins
   i64 work_bytes = 0;
-  i64 workspace = 0;                          // bytes per thread
+  i64 workspace = 0;  // bytes per thread
 
   void clear();
 };

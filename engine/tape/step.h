@@ -53,7 +53,7 @@ class StepBase {
     std::vector<Buffer> slots;  // the arguments
     Program recorded, program;
     std::unique_ptr<gpu::Graph> graph;  // of program, on a device
-    std::vector<Buffer> results;  // in the order in which keep() met them
+    std::vector<Buffer> results;        // in the order in which keep() met them
     std::vector<std::pair<std::string, Buffer>> taps;
     u64 calls = 0;
   };
