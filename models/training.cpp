@@ -1,6 +1,8 @@
 #include "models/training.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "engine/data/batches.h"
 
@@ -108,22 +110,49 @@ Training::Training(const Context::Options& context, std::unique_ptr<Model> model
 
 Training::~Training() = default;
 
-void Training::step(i64 steps) {
-  model_->schedule(done_, steps);
+void Training::run_step() {
+  model_->schedule(done_, planned_);
   const double t =
-      steps > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps)) : 0;
+      planned_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(planned_)) : 0;
   adam_->lr.set(config_.lr * (1 + (config_.lr_last - 1) * t));
   steps_->learn();
-  if (!ctx_->step_was_finite()) {
-    const std::string op = steps_->learn.first_not_finite();
-    fail(Code::failed, "train", "step ", done_ + 1, " gave a value that is not finite",
-         op.empty() ? "" : ", first in op '" + op + "'",
-         ". The parameters are those of the step before. Try a smaller --set train.lr");
-  }
   ++done_;
 }
 
-std::vector<std::pair<std::string, double>> Training::terms() const {
+void Training::step(i64 steps) {
+  planned_ = steps;
+  run_step();
+  if (ctx_->on_cpu() || done_ - settled_ >= stride_) settle();
+}
+
+// After a failure nothing has changed since: the steps are made again one by one, up to the one that failed.
+void Training::settle() {
+  if (settled_ == done_) return;
+  constexpr i64 kFarthest = 1024;
+  constexpr std::chrono::milliseconds kPatience{50};
+  const auto begin = std::chrono::steady_clock::now();
+  bool finite = ctx_->step_was_finite();
+  stride_ = std::chrono::steady_clock::now() - begin < kPatience ? std::min(2 * stride_, kFarthest)
+                                                                 : std::max<i64>(stride_ / 2, 1);
+  if (!finite && done_ - settled_ > 1) {
+    const i64 end = std::exchange(done_, settled_);
+    steps_->learn.seek(static_cast<u64>(done_));
+    do run_step();
+    while ((finite = ctx_->step_was_finite()) && done_ < end);
+  }
+  if (!finite) {
+    const std::string op = steps_->learn.first_not_finite();
+    const i64 failed = done_--;
+    settled_ = done_;
+    fail(Code::failed, "train", "step ", failed, " gave a value that is not finite",
+         op.empty() ? "" : ", first in op '" + op + "'",
+         ". The parameters are those of the step before. Try a smaller --set train.lr");
+  }
+  settled_ = done_;
+}
+
+std::vector<std::pair<std::string, double>> Training::terms() {
+  settle();
   std::vector<std::pair<std::string, double>> out;
   const Figures& f = steps_->learn.last();
   for (size_t i = 0; i < f.names.size(); ++i) out.emplace_back(f.names[i], item(f.values[i]));
@@ -135,7 +164,7 @@ const Program& Training::program() const { return steps_->learn.program(); }
 StepMemory Training::memory() {
   if (steps_->learn.calls() == 0) steps_->learn.prepare();
   const Program& p = program();
-  return {ctx_->parameter_arena().used(), ctx_->persistent_arena().used(),
+  return {ctx_->parameter_arena().used(), ctx_->persistent_arena().used() - feed_->copied(),
           steps_->learn.recorded().work_bytes, p.work_bytes, p.workspace * ctx_->options().threads};
 }
 
@@ -151,6 +180,7 @@ Tensor Training::test_images(i64 n, i64 first) {
 }
 
 Evaluation Training::evaluate(i64 limit) {
+  settle();
   Evaluation e;
   const i64 n = limit > 0 ? std::min(limit, data_.test.n) : data_.test.n;
   e.kl_per_latent.assign(static_cast<size_t>(model_->latents()), 0);
@@ -216,7 +246,8 @@ std::vector<float> Training::traversal(i64 example, i64 dim, double from, double
   return images_of(steps_->decode(from_host(*ctx_, {n, model_->latents()}, codes)));
 }
 
-void Training::save(const std::string& folder, const Metadata& metadata) const {
+void Training::save(const std::string& folder, const Metadata& metadata) {
+  settle();
   save_checkpoint(folder, done_, model_->params(), *adam_, metadata);
 }
 
@@ -232,6 +263,7 @@ void Training::resume(const std::string& folder) {
   const auto step = meta.find("step");
   LAT_CHECK(step != meta.end(), Code::input, checkpoint, "does not say at which step it stands");
   done_ = parse_whole(checkpoint, step->second, 0, 1e15);
+  settled_ = done_;
   steps_->learn.seek(static_cast<u64>(done_));
 }
 

@@ -60,10 +60,13 @@ class Training {
 
   // One step on the next batch; the loss's terms are read with terms(). Step numbers count from 0; `steps` is the
   // planned total, for schedules. Fails with Code::failed when a value is not finite, naming the op; the parameters
-  // then are those of the step before.
+  // then are those of the step before. A device is not waited for: it runs some steps behind, and a failure shows when
+  // it is looked at, from time to time and by all that follows here.
   void step(i64 steps);
+  // Waits for the steps so far, and fails where one of them failed.
+  void settle();
   // Terms of the last step: name and mean, nats per example.
-  std::vector<std::pair<std::string, double>> terms() const;
+  std::vector<std::pair<std::string, double>> terms();
 
   // Held-out figures on all test examples, or on the first `limit`.
   Evaluation evaluate(i64 limit = 0);
@@ -77,7 +80,7 @@ class Training {
   }
   std::vector<float> traversal(i64 example, i64 dim, double from, double to, i64 n);
 
-  void save(const std::string& folder, const Metadata& metadata) const;
+  void save(const std::string& folder, const Metadata& metadata);
   // Values, moments and step from the newest checkpoint below `folder`.
   void resume(const std::string& folder);
   // Values alone, for evaluating and sampling.
@@ -97,6 +100,7 @@ class Training {
 
  private:
   struct Steps;
+  void run_step();
   std::vector<float> images_of(const Tensor& t) const;
   Tensor test_images(i64 n, i64 first);
 
@@ -109,6 +113,8 @@ class Training {
   std::unique_ptr<Adam> adam_;
   std::unique_ptr<Steps> steps_;
   i64 done_ = 0;
+  i64 settled_ = 0, stride_ = 1;  // steps known to be good; steps from look to look
+  i64 planned_ = 0;
 };
 
 }  // namespace lat::models

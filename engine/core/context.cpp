@@ -306,7 +306,26 @@ Shards::~Shards() {
   ctx_.shard_count = count_;
 }
 
-void Word::set(double value) { put_values(buffer_, {&value, 1}); }
+bool Context::step_was_finite() {
+  int32_t ok = 0;
+  read(&ok, ok_);
+  if (ok != 0 || on_cpu()) return ok != 0;
+  ok = 1;
+  write(ok_, &ok);
+  return false;
+}
+
+Word::Word(Context& ctx, std::string name, double value)
+    : name_(std::move(name)), buffer_(ctx, {}), last_(value) {
+  put_values(buffer_, {&value, 1});
+}
+
+void Word::set(double value) {
+  if (value == last_) return;
+  put_values(buffer_, {&value, 1});
+  last_ = value;
+}
+
 double Word::value() const { return values_of(buffer_)[0]; }
 
 double item(const Tensor& scalar) {

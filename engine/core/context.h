@@ -111,13 +111,11 @@ class Context {
   bool tracking = true;
   Tape tape;
 
-  // 1 while every value checked so far in this step was finite; guards optimisers and assigns.
+  // 1 while every value checked so far in this step was finite; guards optimisers and assigns. A device runs steps
+  // before anyone has asked how the last one went: there a step that failed stops the effects of all that follow, until
+  // step_was_finite() is asked.
   Tensor ok() const { return ok_; }
-  bool step_was_finite() const {
-    int32_t ok = 0;
-    read(&ok, ok_);
-    return ok != 0;
-  }
+  bool step_was_finite();
 
   // Dates a tensor: it ends with the scope at hand.
   void stamp(Tensor& t) const {
@@ -231,17 +229,16 @@ class Buffer {
 // A named number that the host sets between steps and the body reads as a () tensor: learning rate, KL weight.
 class Word {
  public:
-  Word(Context& ctx, std::string name, double value) : name_(std::move(name)), buffer_(ctx, {}) {
-    set(value);
-  }
+  Word(Context& ctx, std::string name, double value);
   const std::string& name() const { return name_; }
-  void set(double value);
-  double value() const;  // as the tensor's type holds it
+  void set(double value);  // nothing happens when it is what was set last
+  double value() const;    // as the tensor's type holds it
   operator const Tensor&() const { return buffer_.tensor(); }
 
  private:
   std::string name_;
   Buffer buffer_;
+  double last_;
 };
 
 // Host copies. Reading inside a recorded body fails: use tap, a Word or a key, or --eager.

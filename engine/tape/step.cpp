@@ -107,7 +107,7 @@ void StepBase::execute(size_t r, std::span<const Tensor> args, Program* program)
   ctx_.step = this;
   running_ = r;
   ctx_.call(K::advance, ctx_.real(), {clock_.tensor()});
-  ctx_.call(K::fill_i32, ctx_.real(), {ctx_.ok(), 1, 1});
+  if (ctx_.on_cpu()) ctx_.call(K::fill_i32, ctx_.real(), {ctx_.ok(), 1, 1});
   body(r, Key{recordings_[r]->key}, args);
 }
 

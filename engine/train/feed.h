@@ -19,6 +19,8 @@ class Feed {
   // Batch number tick() of the Step whose body runs, the same as Batches (data/batches.h) gives.
   Batch next() const;
 
+  // Bytes of the context's that hold a copy of the images.
+  i64 copied() const { return copies_.empty() ? 0 : images_.bytes() + labels_.bytes(); }
   i64 per_epoch() const { return images_.dim[0] / batch_; }
 
  private:
