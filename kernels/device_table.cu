@@ -4,6 +4,7 @@
 #include "kernels/conv/conv.h"
 #include "kernels/devices.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/gather/gather.h"
 #include "kernels/likelihood/likelihood.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/optim/optim.h"

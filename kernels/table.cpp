@@ -4,6 +4,7 @@
 #ifdef LAT_SPEC
 #include "kernels/conv/conv_spec.h"
 #include "kernels/elementwise/elementwise_spec.h"
+#include "kernels/gather/gather_spec.h"
 #include "kernels/likelihood/likelihood_spec.h"
 #include "kernels/matmul/matmul_spec.h"
 #include "kernels/optim/optim_spec.h"
@@ -14,6 +15,7 @@
 #else
 #include "kernels/conv/conv.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/gather/gather.h"
 #include "kernels/likelihood/likelihood.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/optim/optim.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/data/batches.h"
+
 namespace lat::models {
 
 namespace {
@@ -56,8 +58,9 @@ struct Body {
 }  // namespace
 
 struct Training::Steps {
-  Steps(Context& ctx, Model& m, Adam& adam)
-      : learn(ctx, "learn", {[&](Tensor x, Tensor label) {
+  Steps(Context& ctx, const Feed& feed, Model& m, Adam& adam)
+      : learn(ctx, "learn", {[&] {
+                const auto [x, label] = feed.next();
                 return means(m.train_step({x, label}, Rng(ctx), adam));
               }}),
         evaluate(ctx, "evaluate", {[&](Tensor x, Tensor label) {
@@ -85,7 +88,7 @@ struct Training::Steps {
                  return m.decode(z);
                }}) {}
 
-  Step<Body<Figures, Tensor, Tensor>> learn;
+  Step<Body<Figures>> learn;
   Step<Body<Sums, Tensor, Tensor>> evaluate;
   Step<Body<Tensor, Tensor>> reconstruct, encode, decode;
 };
@@ -97,25 +100,20 @@ Training::Training(const Context::Options& context, std::unique_ptr<Model> model
       data_(std::move(data)),
       config_(config),
       example_(example_of(data_.train)) {
-  batches_.emplace(data_.train, config.batch, context.seed, true);
+  feed_ = std::make_unique<Feed>(*ctx_, data_.train, config.batch, context.seed);
   model_->build(*ctx_, example_);
   adam_ = std::make_unique<Adam>(model_->params(), Adam::Options{.lr = config.lr});
-  steps_ = std::make_unique<Steps>(*ctx_, *model_, *adam_);
-  x_ = Buffer(*ctx_, {config.batch, example_.h, example_.w, example_.c}, DType::f32);
-  labels_ = Buffer(*ctx_, {config.batch}, DType::i32);
+  steps_ = std::make_unique<Steps>(*ctx_, *feed_, *model_, *adam_);
 }
 
 Training::~Training() = default;
 
 void Training::step(i64 steps) {
-  int32_t* const labels =
-      data_.train.labels.empty() ? nullptr : static_cast<int32_t*>(labels_.tensor().data);
-  batches_->fill(done_, static_cast<float*>(x_.tensor().data), labels);
   model_->schedule(done_, steps);
   const double t =
       steps > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps)) : 0;
   adam_->lr.set(config_.lr * (1 + (config_.lr_last - 1) * t));
-  steps_->learn(x_.tensor(), labels_.tensor());
+  steps_->learn();
   if (!ctx_->step_was_finite()) {
     const std::string op = steps_->learn.first_not_finite();
     fail(Code::failed, "train", "step ", done_ + 1, " gave a value that is not finite",
@@ -135,7 +133,7 @@ std::vector<std::pair<std::string, double>> Training::terms() const {
 const Program& Training::program() const { return steps_->learn.program(); }
 
 StepMemory Training::memory() {
-  if (steps_->learn.calls() == 0) steps_->learn.prepare(x_.tensor(), labels_.tensor());
+  if (steps_->learn.calls() == 0) steps_->learn.prepare();
   const Program& p = program();
   return {ctx_->parameter_arena().used(), ctx_->persistent_arena().used(),
           steps_->learn.recorded().work_bytes, p.work_bytes, p.workspace * ctx_->options().threads};
@@ -145,8 +143,10 @@ Tensor Training::test_images(i64 n, i64 first) {
   const Batches one(data_.test, 1, 0, false);
   const Tensor x = ctx_->empty({n, example_.h, example_.w, example_.c}, DType::f32);
   const i64 test = data_.test.n;
-  for (i64 i = 0; i < n; ++i)
-    one.fill((first + i) % test, static_cast<float*>(x.data) + i * example_.size(), nullptr);
+  ctx_->write(x, [&](void* images) {
+    for (i64 i = 0; i < n; ++i)
+      one.fill((first + i) % test, static_cast<float*>(images) + i * example_.size(), nullptr);
+  });
   return x;
 }
 
@@ -159,9 +159,8 @@ Evaluation Training::evaluate(i64 limit) {
     const Scratch scratch(*ctx_);
     const i64 rows = std::min(config_.test_batch, n - first);
     const Tensor x = test_images(rows, first);
-    Tensor labels = ctx_->empty({rows}, DType::i32);
-    for (i64 i = 0; i < rows && !data_.test.labels.empty(); ++i)
-      static_cast<int32_t*>(labels.data)[i] = data_.test.labels[static_cast<size_t>(first + i)];
+    const Tensor labels = ctx_->empty({rows}, DType::i32);
+    if (!data_.test.labels.empty()) ctx_->write(labels, data_.test.labels.data() + first);
     const Sums& s = steps_->evaluate(x, labels);
     e.recon += item(s.recon);
     e.kl += item(s.kl);

@@ -3,12 +3,12 @@
 // program and the tests drive it; it prints nothing.
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "engine/data/batches.h"
+#include "engine/data/images.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/feed.h"
 #include "models/model.h"
 
 namespace lat::models {
@@ -84,7 +84,7 @@ class Training {
   void load(const std::string& folder);
 
   i64 done() const { return done_; }
-  i64 per_epoch() const { return batches_->per_epoch(); }
+  i64 per_epoch() const { return feed_->per_epoch(); }
   Model& model() { return *model_; }
   const DataSet& data() const { return data_; }
   const Example& example() const { return example_; }
@@ -105,10 +105,9 @@ class Training {
   DataSet data_;
   TrainConfig config_;
   Example example_;
-  std::optional<Batches> batches_;
+  std::unique_ptr<Feed> feed_;
   std::unique_ptr<Adam> adam_;
   std::unique_ptr<Steps> steps_;
-  Buffer x_, labels_;
   i64 done_ = 0;
 };
 

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/common/planted.h"
 
@@ -37,7 +36,12 @@ i64 rounded(i64 bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 }  // namespace
 
-Arena::Arena(i64 most, bool guarded) : capacity_(most), guarded_(guarded) {
+Arena::Arena(i64 most, bool guarded, gpu::Device* device)
+    : capacity_(most), guarded_(guarded), device_(device) {
+  if (device) {
+    base_ = device->reserve(size_t(most));
+    return;
+  }
   for (; capacity_ >= (i64{1} << 24);
        capacity_ /= 2) {  // a limit on addresses gets a smaller range
     base_ = mmap(nullptr, size_t(capacity_), PROT_READ | PROT_WRITE,
@@ -51,7 +55,14 @@ Arena::Arena(i64 most, bool guarded) : capacity_(most), guarded_(guarded) {
 Arena::~Arena() {
   if (!base_) return;
   unpoison(base_, peak_);  // the next mapping may lie at the same addresses
-  munmap(base_, size_t(capacity_));
+  if (!device_) {
+    munmap(base_, size_t(capacity_));
+    return;
+  }
+  try {
+    device_->give_back(base_);
+  } catch (const gpu::Error&) {  // a device that has failed frees nothing
+  }
 }
 
 void* Arena::take(i64 bytes) {
@@ -59,6 +70,7 @@ void* Arena::take(i64 bytes) {
   LAT_CHECK(whole <= capacity_ - used_, Code::machine, "arena", "out of memory: ", bytes,
             " bytes asked, ", capacity_ - used_, " of ", capacity_,
             " left. Use a smaller batch or model");
+  if (guarded_) commit(used_ + whole);
   void* p = at(used_);
   unpoison(p, bytes);
   if (guarded_) poison(static_cast<char*>(p) + bytes, whole - bytes);
@@ -72,6 +84,15 @@ void Arena::rewind(i64 to) {
   used_ = to + (kernels::planted(kernels::Bug::arena_rewound_short) && to < used_ ? kAlign : 0);
 }
 
+void Arena::commit(i64 bytes) {
+  if (!device_) return;
+  try {
+    device_->commit(base_, size_t(bytes));
+  } catch (const gpu::Error& error) {
+    fail(Code::machine, "arena", error.what());
+  }
+}
+
 void* Heap::take(i64 bytes) {
   const auto found = free_.find(bytes);
   void* p = nullptr;
@@ -82,7 +103,6 @@ void* Heap::take(i64 bytes) {
   } else {
     p = arena_.take(bytes);
   }
-  std::memset(p, 0, size_t(bytes));
   return p;
 }
 

@@ -5,14 +5,16 @@
 #include <vector>
 
 #include "engine/core/tensor.h"
+#include "kernels/common/gpu.h"
 
 namespace lat {
 
 class Arena {
  public:
   // Reserves `most` bytes of addresses (not of memory). Throws Code::machine when the system refuses. guarded: under
-  // AddressSanitizer, poisoned zones between blocks and poisoned rewound memory (not where programs are replayed).
-  explicit Arena(i64 most, bool guarded = true);
+  // AddressSanitizer, poisoned zones between blocks and poisoned rewound memory (not where programs are replayed). On a
+  // device, which outlives the arena, taken bytes are committed (where programs are replayed, by `commit`).
+  explicit Arena(i64 most, bool guarded = true, gpu::Device* device = nullptr);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -22,6 +24,8 @@ class Arena {
   i64 used() const { return used_; }
   i64 peak() const { return peak_; }
   void rewind(i64 to);
+  // The first `bytes` have memory from here on; on the CPU they always have.
+  void commit(i64 bytes);
   bool holds(const void* p) const {
     return p >= base_ && p < static_cast<const char*>(base_) + capacity_;
   }
@@ -36,13 +40,14 @@ class Arena {
   i64 used_ = 0;
   i64 peak_ = 0;
   bool guarded_;
+  gpu::Device* device_;
 };
 
 // An arena whose blocks are given back one by one: a freed block serves the next request of its size.
 class Heap {
  public:
-  explicit Heap(i64 most) : arena_(most) {}
-  void* take(i64 bytes);  // zero-filled
+  explicit Heap(i64 most, gpu::Device* device = nullptr) : arena_(most, true, device) {}
+  void* take(i64 bytes);
   void give_back(void* p, i64 bytes);
   const Arena& arena() const { return arena_; }
 

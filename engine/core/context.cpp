@@ -36,33 +36,43 @@ void run_tiles(const Arg* self, kernels::Part part) {
 
 int32_t type_index(DType real) { return real == DType::f64 ? 1 : 0; }
 
-double read_element(const Tensor& t, i64 i) {
-  switch (t.dtype) {
+// f(values), of the type that `dtype` names; V: void or const void.
+template <class V, class F>
+void with_type(DType dtype, V* data, F&& f) {
+  const auto call = [&]<class T>(T) {
+    f(static_cast<std::conditional_t<std::is_const_v<V>, const T*, T*>>(data));
+  };
+  switch (dtype) {
     case DType::f32:
-      return static_cast<const float*>(t.data)[i];
+      return call(0.0f);
     case DType::f64:
-      return static_cast<const double*>(t.data)[i];
+      return call(0.0);
     case DType::i32:
-      return static_cast<const int32_t*>(t.data)[i];
+      return call(int32_t{0});
     default:
-      return static_cast<const uint8_t*>(t.data)[i];
+      return call(uint8_t{0});
   }
 }
 
-void write_element(const Tensor& t, i64 i, double v) {
-  switch (t.dtype) {
-    case DType::f32:
-      static_cast<float*>(t.data)[i] = static_cast<float>(v);
-      break;
-    case DType::f64:
-      static_cast<double*>(t.data)[i] = v;
-      break;
-    case DType::i32:
-      static_cast<int32_t*>(t.data)[i] = static_cast<int32_t>(v);
-      break;
-    default:
-      static_cast<uint8_t*>(t.data)[i] = static_cast<uint8_t>(v);
-  }
+std::vector<double> values_of(const Tensor& t) {
+  std::vector<double> out(static_cast<size_t>(t.size()));
+  std::vector<char> storage;
+  with_type(t.dtype, t.ctx->view(t, storage),
+            [&](const auto* from) { std::copy(from, from + out.size(), out.begin()); });
+  return out;
+}
+
+void put_values(const Tensor& t, std::span<const double> values) {
+  t.ctx->write(t, [&](void* place) {
+    with_type(t.dtype, place, [&]<class T>(T* to) {
+      std::transform(values.begin(), values.end(), to, [](double v) { return static_cast<T>(v); });
+    });
+  });
+}
+
+std::unique_ptr<Accelerator> opened(const std::string& device) {
+  const std::string name = device == "auto" ? Accelerator::best() : device;
+  return name == "cpu" ? nullptr : std::make_unique<Accelerator>(name);
 }
 
 }  // namespace
@@ -70,11 +80,12 @@ void write_element(const Tensor& t, i64 i, double v) {
 Context::Context(const Options& options)
     : shard_count(options.shards),
       options_(options),
+      device_(opened(options.device)),
       rows_(kernels::table(options.isa)),
-      parameters_(kParameterRange),
-      step_(kStepRange),
-      work_(kStepRange, /*guarded=*/false),
-      persistent_(kStepRange),
+      parameters_(kParameterRange, true, device_memory()),
+      step_(kStepRange, true, device_memory()),
+      work_(kStepRange, /*guarded=*/false, device_memory()),
+      persistent_(kStepRange, device_memory()),
       team_(options.threads),
       generation_(1, 0) {
   LAT_CHECK(kernels::has_isa(options.isa), Code::machine, "context", "this machine has no ",
@@ -84,11 +95,14 @@ Context::Context(const Options& options)
   LAT_CHECK(options.shards >= 1, Code::usage, "context", "shards is ", options.shards,
             "; expected 1 or more");
   if (options.fast) {
+    LAT_CHECK(on_cpu(), Code::unsupported, "context",
+              "numerics fast are the CPU's; on a device choose exact");
     fast_ = std::make_unique<Fast>(options.isa, team_);
     rows_ = fast_->rows();
   }
   ok_ = keep({}, DType::i32);
-  *static_cast<int32_t*>(ok_.data) = 1;
+  const int32_t finite = 1;
+  write(ok_, &finite);
   draws.clock = keep({16}, DType::u8);
 }
 
@@ -101,6 +115,7 @@ Tensor Context::described(const Shape& shape, DType dtype, Place place) {
   t.rank = static_cast<uint8_t>(shape.rank);
   t.dtype = dtype;
   t.place = place;
+  if (device_) t.device = device_->kind();
   return t;
 }
 
@@ -108,13 +123,22 @@ Tensor Context::empty(const Shape& shape, DType dtype) {
   Tensor t = described(shape, dtype, recording() ? Place::work : Place::step);
   t.data = (recording() ? work_ : step_).take(t.bytes());
   stamp(t);
-  if (options_.poison && !recording()) std::memset(t.data, 0xff, static_cast<size_t>(t.bytes()));
+  if (options_.poison && !recording())
+    write(t, [&](void* place) { std::memset(place, 0xff, static_cast<size_t>(t.bytes())); });
   return t;
 }
 
 Tensor Context::keep(const Shape& shape, DType dtype) {
   Tensor t = described(shape, dtype, Place::persistent);
   t.data = persistent_.take(t.bytes());
+  zero(t);
+  return t;
+}
+
+Tensor Context::external(const void* memory, const Shape& shape, DType dtype) {
+  LAT_CHECK(on_cpu(), Code::usage, "external", "a device does not read the host's memory");
+  Tensor t = described(shape, dtype, Place::persistent);
+  t.data = const_cast<void*>(memory);
   return t;
 }
 
@@ -123,8 +147,31 @@ void Context::give_back(const Tensor& t) { persistent_.give_back(t.data, t.bytes
 Tensor Context::keep_parameters(const Shape& shape, DType dtype) {
   Tensor t = described(shape, dtype, Place::parameters);
   t.data = parameters_.take(t.bytes());
-  std::memset(t.data, 0, static_cast<size_t>(t.bytes()));
+  zero(t);
   return t;
+}
+
+std::string Context::device_name() const { return on_cpu() ? "CPU" : device_memory()->name(); }
+
+void Context::zero(const Tensor& t) {
+  if (on_cpu())
+    std::memset(t.data, 0, static_cast<size_t>(t.bytes()));
+  else
+    device_->zero(t.data, t.bytes());
+}
+
+void Context::read(void* to, const Tensor& from) const {
+  if (on_cpu())
+    std::memcpy(to, from.data, static_cast<size_t>(from.bytes()));
+  else
+    device_->read(to, from.data, from.bytes());
+}
+
+void Context::copy(const Tensor& to, const Tensor& from) {
+  if (on_cpu())
+    std::memcpy(to.data, from.data, static_cast<size_t>(from.bytes()));
+  else
+    device_->copy(to.data, from.data, from.bytes());
 }
 
 int32_t Context::row_of(K kernel, DType real, const Arg* args) {
@@ -160,6 +207,7 @@ void Context::call_now(K kernel, DType real, std::initializer_list<Operand> oper
             " arguments; at most ", kMaxOperands, " are possible");
   std::transform(operands.begin(), operands.end(), args.begin(),
                  [](const Operand& o) { return o.arg; });
+  if (!on_cpu()) return device_->call(static_cast<int32_t>(kernel), type_index(real), args.data());
   const Kernel& row = rows_[row_of(kernel, real, args.data())];
   const Plan plan = row.plan[type_index(real)](args.data());
   team_.reserve_workspace(plan.workspace);
@@ -167,11 +215,12 @@ void Context::call_now(K kernel, DType real, std::initializer_list<Operand> oper
 }
 
 void Context::replay(const Program& program, size_t begin, size_t end) {
+  replayed_bytes_ = std::max(replayed_bytes_, program.work_bytes);
+  if (kernels::planted(kernels::Bug::replay_skips_last) && end > 8) --end;
+  if (!on_cpu()) return replay_on_device(program, begin, end);
   const FloatGuard guard;
   team_.reserve_workspace(program.workspace);
-  replayed_bytes_ = std::max(replayed_bytes_, program.work_bytes);
   const Arg* const args = program.args.data();
-  if (kernels::planted(kernels::Bug::replay_skips_last) && end > 8) --end;
   for (size_t i = begin; i < end;) {
     const Call& c = program.calls[i];
     const i64 together = std::min(i64{c.together}, static_cast<i64>(end - i));
@@ -183,6 +232,18 @@ void Context::replay(const Program& program, size_t begin, size_t end) {
       team_.run(run_tiles, &self, c.parts);
     }
     i += static_cast<size_t>(together);
+  }
+}
+
+void Context::replay_on_device(const Program& program, size_t begin, size_t end) {
+  work_.commit(work_.offset(program.work) + program.work_bytes);
+  if (begin == 0 && end == program.calls.size()) {
+    if (!program.graph) program.graph = device_->capture(program);
+    return device_->run(*program.graph);
+  }
+  for (size_t i = begin; i < end; ++i) {
+    const Call& c = program.calls[i];
+    device_->call(c.kernel, c.type(), program.args.data() + c.first);
   }
 }
 
@@ -240,8 +301,8 @@ Shards::~Shards() {
   ctx_.shard_count = count_;
 }
 
-void Word::set(double value) { write_element(buffer_, 0, value); }
-double Word::value() const { return read_element(buffer_, 0); }
+void Word::set(double value) { put_values(buffer_, {&value, 1}); }
+double Word::value() const { return values_of(buffer_)[0]; }
 
 double item(const Tensor& scalar) {
   LAT_CHECK(scalar.size() == 1, Code::shape, "item", "tensor ", scalar.shape().text(),
@@ -255,9 +316,7 @@ std::vector<double> to_host(const Tensor& t) {
   LAT_CHECK(!t.ctx->recording(), Code::state, "to_host",
             "a value was read on the host inside a step. Return it from the body, tap it, or set "
             "what changes as a Word or key; --eager allows reading");
-  std::vector<double> out(static_cast<size_t>(t.size()));
-  for (size_t i = 0; i < out.size(); ++i) out[i] = read_element(t, static_cast<i64>(i));
-  return out;
+  return values_of(t);
 }
 
 Tensor from_host(Context& ctx, const Shape& shape, std::span<const double> values) {
@@ -276,7 +335,7 @@ void set_values(const Tensor& t, std::span<const double> values) {
   LAT_CHECK(t && static_cast<i64>(values.size()) == t.size(), Code::shape, "set_values",
             values.size(), " values for a tensor of ", t.size());
   t.ctx->check_alive(t, "set_values");
-  for (size_t i = 0; i < values.size(); ++i) write_element(t, static_cast<i64>(i), values[i]);
+  put_values(t, values);
 }
 
 }  // namespace lat

@@ -1,11 +1,13 @@
 #pragma once
 // A context owns everything that can change a result: device, working real type, arenas, random key, thread team.
 // Contexts share nothing. Not for concurrent use: one context, one thread (its team is its own).
+#include <concepts>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "engine/core/accelerator.h"
 #include "engine/core/arena.h"
 #include "engine/core/fast.h"
 #include "engine/core/records.h"
@@ -22,6 +24,7 @@ class Context {
     DType real = DType::f32;  // parameters, buffers, words and noise follow it
     int threads = 1;
     kernels::Isa isa = kernels::best_isa();
+    std::string device = "cpu";  // cpu, auto, cuda, cuda:N, emulated (core/accelerator.h)
     u64 seed = 0;
     bool fast = false;    // numerics `fast` (core/fast.h): f32 products may be a library's
     bool eager = false;   // Steps run their body at every call
@@ -39,6 +42,29 @@ class Context {
   const Fast* fast() const { return fast_.get(); }  // null where numerics are exact
   DType real() const { return options_.real; }
   const kernels::Kernel* rows() const { return rows_; }
+  bool on_cpu() const { return !device_; }
+  std::string device_name() const;  // CPU, or what the device is called
+
+  // New contents of a tensor: fill(void*) writes them to its memory, or to memory that is then queued to the device.
+  template <std::invocable<void*> F>
+  void write(const Tensor& to, F&& fill) {
+    void* const place = on_cpu() ? to.data : device_->stage(to.bytes());
+    fill(place);
+    if (!on_cpu()) device_->send(to.data, place, to.bytes());
+  }
+  void write(const Tensor& to, const void* from) {
+    write(to, [&](void* place) { std::memcpy(place, from, static_cast<size_t>(to.bytes())); });
+  }
+  // The contents of a tensor, once what is queued has run.
+  void read(void* to, const Tensor& from) const;
+  // The same in place where that can be; else read into `storage`.
+  const void* view(const Tensor& t, std::vector<char>& storage) const {
+    if (on_cpu()) return t.data;
+    storage.resize(static_cast<size_t>(t.bytes()));
+    read(storage.data(), t);
+    return storage.data();
+  }
+  void copy(const Tensor& to, const Tensor& from);
 
   // A tensor of the scope at hand; its contents are whatever was there.
   Tensor empty(const Shape& shape, DType dtype);
@@ -46,6 +72,8 @@ class Context {
   // A tensor that lives until give_back; zero-filled. Prefer Buffer (core/buffer.h).
   Tensor keep(const Shape& shape, DType dtype);
   void give_back(const Tensor& t);
+  // A tensor over memory of the host's that outlives its use and is only read; on the CPU alone.
+  Tensor external(const void* memory, const Shape& shape, DType dtype);
   // A tensor over `bytes` of the parameter arena; zero-filled, for life.
   Tensor keep_parameters(const Shape& shape, DType dtype);
 
@@ -82,7 +110,11 @@ class Context {
 
   // 1 while every value checked so far in this step was finite; guards optimisers and assigns.
   Tensor ok() const { return ok_; }
-  bool step_was_finite() const { return *static_cast<const int32_t*>(ok_.data) != 0; }
+  bool step_was_finite() const {
+    int32_t ok = 0;
+    read(&ok, ok_);
+    return ok != 0;
+  }
 
   // Dates a tensor: it ends with the scope at hand.
   void stamp(Tensor& t) const {
@@ -114,10 +146,14 @@ class Context {
  private:
   // The row of the table to call for `kernel`.
   int32_t row_of(kernels::K kernel, DType real, const kernels::Arg* args);
+  gpu::Device* device_memory() const { return device_ ? &device_->memory() : nullptr; }
+  void zero(const Tensor& t);
+  void replay_on_device(const Program& program, size_t begin, size_t end);
   // A tensor without memory yet.
   Tensor described(const Shape& shape, DType dtype, Place place);
 
   Options options_;
+  std::unique_ptr<Accelerator> device_;  // null: the CPU
   const kernels::Kernel* rows_;
   Arena parameters_, step_, work_;
   Heap persistent_;
@@ -198,7 +234,7 @@ class Word {
   }
   const std::string& name() const { return name_; }
   void set(double value);
-  double value() const;
+  double value() const;  // as the tensor's type holds it
   operator const Tensor&() const { return buffer_.tensor(); }
 
  private:

@@ -126,9 +126,10 @@ void Params::set_group(const std::string& prefix, Group group) {
 
 std::string Params::hash() const {
   Sha256 sha;
+  std::vector<char> storage;
   for (size_t i = 0; i < entries_.size(); ++i) {
     const Tensor t = memory(static_cast<int32_t>(i));
-    sha.update(t.data, static_cast<size_t>(t.bytes()));
+    sha.update(ctx_->view(t, storage), static_cast<size_t>(t.bytes()));
   }
   return sha.hex();
 }

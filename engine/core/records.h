@@ -4,11 +4,13 @@
 // The tape: one record per op, for derivatives. Creation order reversed is the backward order.
 // The program: one record per kernel call. The CPU replays it; a file holds it; the profiler and the memory report
 // read it.
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/core/op.h"
 #include "engine/core/tensor.h"
+#include "kernels/common/gpu.h"
 #include "kernels/table.h"
 
 namespace lat {
@@ -80,6 +82,8 @@ struct Call {
   // them on the first tile, then on the second. `parts` then counts ranges of tiles.
   int32_t together = 1;
   int32_t tiles = 1;
+
+  int32_t type() const { return real == DType::f64 ? 1 : 0; }  // of the rows of the kernel table
 };
 
 struct Program {
@@ -89,7 +93,8 @@ struct Program {
   std::vector<Place> places;  // arena of each pointer argument
   char* work = nullptr;       // where its work memory begins
   i64 work_bytes = 0;
-  i64 workspace = 0;  // bytes per thread
+  i64 workspace = 0;                          // bytes per thread
+  mutable std::shared_ptr<gpu::Graph> graph;  // on a device, once it was replayed
 
   void clear();
 };

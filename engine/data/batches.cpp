@@ -1,10 +1,11 @@
 #include "engine/data/batches.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "engine/core/error.h"
-#include "engine/data/permutation.h"
 #include "kernels/common/planted.h"
+#include "kernels/gather/permutation.h"
 
 namespace lat {
 
@@ -25,12 +26,13 @@ void Batches::fill(int64_t step, float* x, int32_t* labels_or_null) const {
   LAT_CHECK(!labels_or_null || !images_->labels.empty(), Code::usage, "Batches::fill",
             "these images have no labels. Pass null");
   const int64_t pixels = images_->h * images_->w * images_->c;
+  const bool one_order = kernels::planted(kernels::Bug::order_ignores_epoch);
+  std::optional<kernels::Shuffle> member;
+  if (shuffle_) member.emplace(one_order ? step % per_epoch_ : step, batch_, images_->n, seed_);
   const int64_t first = step % per_epoch_ * batch_;
   const int64_t count = rows(step);
-  const int64_t epoch = kernels::planted(kernels::Bug::order_ignores_epoch) ? 0 : step / per_epoch_;
-  const Permutation permutation(images_->n, seed_, static_cast<uint64_t>(epoch));
   for (int64_t row = 0; row < count; ++row) {
-    const int64_t image = shuffle_ ? permutation(first + row) : first + row;
+    const int64_t image = member ? (*member)(row) : first + row;
     const uint8_t* from = images_->pixels.data() + image * pixels;
     float* to = x + row * pixels;
     for (int64_t p = 0; p < pixels; ++p) to[p] = static_cast<float>(from[p]) / 255.0f;

@@ -33,13 +33,13 @@ StepBase::~StepBase() = default;
 
 void StepBase::seek(u64 tick, u64 row) {
   const u64 clock[2] = {tick, kernels::planted(kernels::Bug::row_ignored) ? 0 : row};
-  std::memcpy(clock_.tensor().data, clock, sizeof(clock));
+  ctx_.write(clock_, clock);
 }
 
 u64 StepBase::tick() const {
-  u64 tick;
-  std::memcpy(&tick, clock_.tensor().data, sizeof(tick));
-  return tick;
+  u64 clock[2];
+  ctx_.read(clock, clock_);
+  return clock[0];
 }
 
 size_t StepBase::last_recording() const {
@@ -161,8 +161,7 @@ size_t StepBase::run(Key key, std::span<const Tensor> args) {
   try {
     Slots storage;
     const std::span<const Tensor> slots = slots_of(r, storage);
-    for (size_t i = 0; i < args.size(); ++i)
-      std::memcpy(slots[i].data, args[i].data, static_cast<size_t>(args[i].bytes()));
+    for (size_t i = 0; i < args.size(); ++i) ctx_.copy(slots[i], args[i]);
     if (ctx_.options().eager) {
       execute(r, slots, nullptr);
     } else {
@@ -193,9 +192,10 @@ std::string StepBase::first_not_finite() {
   if (ctx_.options().eager || last_ >= recordings_.size()) return "";
   const Program& p = recordings_[last_]->program;
   const Buffer finite(ctx_, {}, DType::i32);
-  int32_t& flag = *static_cast<int32_t*>(finite.tensor().data);
-  u64* const clock = static_cast<u64*>(clock_.tensor().data);
+  u64 clock[2];
+  ctx_.read(clock, clock_);
   --clock[0];
+  ctx_.write(clock_, clock);
   const bool was_finite = ctx_.step_was_finite();
   std::string first;
   for (size_t i = 0; i < p.calls.size(); ++i) {
@@ -206,10 +206,12 @@ std::string StepBase::first_not_finite() {
     for (int32_t j = 0; first.empty() && j < c.count; ++j) {
       const size_t a = static_cast<size_t>(c.first + j);
       if ((row.roles[j] != 'w' && row.roles[j] != 'a') || p.args[a].p == nullptr) continue;
-      flag = 1;
+      int32_t flag = 1;
+      ctx_.write(finite, &flag);
       Tensor t = finite;
       t.data = p.args[a].p;
       ctx_.call_now(K::all_finite, c.real, {finite.tensor(), t, p.bytes[a] / size_of(c.real)});
+      ctx_.read(&flag, finite);
       if (flag == 0) first = c.op ? c.op->name : row.name;
     }
   }

@@ -1,6 +1,6 @@
 #include "engine/train/checkpoint.h"
 
-#include <cstring>
+#include <deque>
 #include <filesystem>
 
 #include "engine/data/file.h"
@@ -23,7 +23,6 @@ NamedArray array_of(const std::string& name, const Tensor& t) {
   a.kind = t.dtype == DType::f64 ? NamedArray::f64 : NamedArray::f32;
   const Shape shape = t.shape();
   a.shape.assign(shape.dim, shape.dim + shape.rank);
-  a.data = t.data;
   a.bytes = static_cast<size_t>(t.bytes());
   return a;
 }
@@ -53,7 +52,7 @@ void load(const Safetensors& file, const std::string& path, const std::string& n
             "' is ", shape_text(a->shape), " ", name_of(a->kind), " where this model has ",
             shape_text(want.shape), " ", name_of(want.kind),
             ". Use the configuration that wrote it (config.json of its run)");
-  std::memcpy(to.data, a->data, a->bytes);
+  to.ctx->write(to, a->data);
 }
 
 std::string step_name(i64 step) {
@@ -71,14 +70,20 @@ void save_checkpoint(const std::string& folder, i64 step, const Params& params, 
   meta["format"] = kFormat;
   meta["step"] = std::to_string(step);
   std::vector<NamedArray> values, moments;
+  std::deque<std::vector<char>> copies;  // of what lies on a device
+  const auto with_data = [&](const std::string& array, const Tensor& t) {
+    NamedArray a = array_of(array, t);
+    a.data = params.ctx().view(t, copies.emplace_back());
+    return a;
+  };
   const auto& entries = params.entries();
   for (size_t i = 0; i < entries.size(); ++i) {
-    values.push_back(array_of(entries[i].name, params.memory(static_cast<int32_t>(i))));
+    values.push_back(with_data(entries[i].name, params.memory(static_cast<int32_t>(i))));
     if (!entries[i].trained) continue;
-    moments.push_back(array_of(entries[i].name + ".m", moment(adam.m(), entries[i])));
-    moments.push_back(array_of(entries[i].name + ".v", moment(adam.v(), entries[i])));
+    moments.push_back(with_data(entries[i].name + ".m", moment(adam.m(), entries[i])));
+    moments.push_back(with_data(entries[i].name + ".v", moment(adam.v(), entries[i])));
   }
-  moments.push_back(array_of("adam.count", adam.count()));
+  moments.push_back(with_data("adam.count", adam.count()));
   try {
     write_safetensors(to + kModel, values, meta);
     write_safetensors(to + kOptimiser, moments, meta);

@@ -5,6 +5,7 @@
 //   CU_SHARED(float, tile, [32][33]);    a static shared array
 //   CU_DYN_SHARED(float, row);           the dynamic one
 //   CU_UNROLL for (...)                  unrolled on a device
+//   CU_UNROLL_BY(8) for (...)            eight times
 //   stream.launch(kernel<T>, {grid, block}, arguments...);
 //   stream.launch(kernel<T>, {grid, block, bytes_of_dynamic_shared_memory}, arguments...);
 //   cu::                                 what is PTX: copy_async, copy_commit, copy_wait, named_barrier
@@ -19,6 +20,8 @@
 #include "kernels/common/cuda_stream.h"
 
 #define CU_UNROLL _Pragma("unroll")
+#define CU_PRAGMA(text) _Pragma(#text)
+#define CU_UNROLL_BY(n) CU_PRAGMA(unroll n)
 #define CU_SHARED(T, name, extents) __shared__ T name extents
 #define CU_DYN_SHARED(T, name)                                         \
   extern __shared__ __align__(128) unsigned char cu_dynamic_shared_[]; \

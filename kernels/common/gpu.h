@@ -42,10 +42,11 @@ struct Launch {
       : grid(grid_), block(block_), shared(shared_), file(file_), line(line_) {}
 };
 
-// A point in a stream that other streams can wait for.
+// A point in a stream that other streams and the host can wait for.
 class Event {
  public:
   virtual ~Event() = default;
+  virtual void synchronize() = 0;  // waits for its newest record; without one, for nothing
 };
 
 // Recorded work, to be run many times. Arguments are kept by value: a pointer stays the pointer and
@@ -89,8 +90,17 @@ class Device {
   Device& operator=(const Device&) = delete;
   virtual ~Device() = default;
 
+  virtual std::string name() const = 0;
   virtual void* allocate(size_t bytes) = 0;  // aligned to 256 bytes
   virtual void release(void* memory) = 0;    // after synchronizing
+  // Addresses for `most` bytes, of which the first `bytes` are memory once `commit` has said so. What is there already
+  // stays; new memory holds anything.
+  virtual void* reserve(size_t most) = 0;
+  virtual void commit(void* range, size_t bytes) = 0;
+  virtual void give_back(void* range) = 0;  // after synchronizing
+  // Memory of the host that copies to and from the device need not be waited for.
+  virtual void* allocate_host(size_t bytes) = 0;
+  virtual void release_host(void* memory) = 0;
   virtual std::unique_ptr<Stream> stream() = 0;
   virtual std::unique_ptr<Event> event() = 0;
   virtual void synchronize() = 0;

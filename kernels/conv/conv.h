@@ -5,7 +5,8 @@
 // (r,s) at input (h,w) = (p * stride + r - pad, q * stride + s - pad). Outside x (and outside dy) there are elements +0
 // that take part in the sums. Every sum runs over one flat index in the fixed order of sum_of_products
 // (kernels/common/chain.h). bias may be null; act: 0 none, 1 relu, 2 tanh, 3 sigmoid.
-// The plan_ functions say how many parts a call is worth and what workspace each needs.
+// The _plan functions say how many parts a call is worth and what workspace each needs, the _scratch functions what
+// memory a call needs on a device.
 #include "kernels/common/types.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -17,6 +18,9 @@ void conv2d(Part part, T* y, const T* x, const T* f, const T* bias, i64 B, i64 H
 template <class T>
 Plan conv2d_plan(T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C, i64 K,
                  i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act);
+template <class T>
+i64 conv2d_scratch(T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C, i64 K,
+                   i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act);
 
 // dx[b,h,w,c] = act(sum_(p,q,k) dy[b,p,q,k] f[r,s,c,k] + bias[c]), bias (C): also the forward of a transposed
 // convolution. The sum takes the taps whose p = (h + pad - r) / stride and q = (w + pad - s) / stride are integers,
@@ -36,6 +40,9 @@ void conv2d_filter(Part part, T* df, const T* x, const T* dy, i64 B, i64 H, i64 
 template <class T>
 Plan conv2d_filter_plan(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
                         i64 S, i64 P, i64 Q, i64 stride, i64 pad);
+template <class T>
+i64 conv2d_filter_scratch(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
+                          i64 S, i64 P, i64 Q, i64 stride, i64 pad);
 
 // df += the same, chunk by chunk: df + chunk 0, + chunk 1, ...
 template <class T>
@@ -44,5 +51,8 @@ void conv2d_filter_into(Part part, InOut<T> df, const T* x, const T* dy, i64 B, 
 template <class T>
 Plan conv2d_filter_into_plan(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
                              i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
+template <class T>
+i64 conv2d_filter_into_scratch(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
+                               i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
 
 }  // namespace lat::kernels::LAT_ISA

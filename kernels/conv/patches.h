@@ -15,10 +15,11 @@ struct Patches {
   i64 R, S, P, Q;  // taps and outputs
   i64 stride, pad_h, pad_w;
 
-  i64 rows() const { return B * P * Q; }
-  i64 cols() const { return R * S * C; }
+  LAT_INLINE i64 rows() const { return B * P * Q; }
+  LAT_INLINE i64 cols() const { return R * S * C; }
 };
 
+#if LAT_VECTOR_BYTES > 0
 // n runs of `length` elements, in pieces of `piece` elements (piece <= length; the last two pieces may overlap).
 template <i64 piece, class T>
 LAT_INLINE void copy_pieces(T* dst, i64 dst_step, const T* src, i64 src_step, i64 n, i64 length) {
@@ -111,5 +112,6 @@ void gather(T* dst, i64 ld, const Patches<T>& x, i64 row, i64 rows, i64 col, i64
     if (++p == x.P) p = 0, ++b;
   }
 }
+#endif
 
 }  // namespace lat::kernels::LAT_ISA

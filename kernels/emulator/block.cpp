@@ -91,7 +91,7 @@ struct Thread {
   Meeting kind{};
   u32 mask = 0, source = 0;
   u64 value = 0;
-  u32 copies_done = 0, copies_asked = 0;
+  u32 copies_done = 0, copies_asked = 0;  // so far
   u32 group = 0;
 };
 
@@ -617,20 +617,21 @@ bool Executor::start_copy(const Copy& copy, Site at) {
   if (to < processor_->shared || to + copy.bytes > processor_->shared + kSharedRoom)
     throw error(name(self) + ": cp.async at " + text(at) + " does not write to shared memory");
   if (order_ == Order::unfair && random_.next() % 2) return true;
-  if (self.copies_asked == kPendingCopies)
+  if (self.copies_asked - self.copies_done == kPendingCopies)
     throw error(name(self) + ": more than " + std::to_string(kPendingCopies) +
                 " asynchronous copies on their way at " + text(at));
-  copies_[self.number * kPendingCopies + self.copies_asked++] = {copy, self.group};
+  copies_[self.number * kPendingCopies + self.copies_asked++ % kPendingCopies] = {copy, self.group};
   return false;
 }
 
 bool Executor::next_copy(u32 groups_left, Copy* copy) {
   Thread& self = *current_;
   if (self.copies_done == self.copies_asked) return false;
-  const PendingCopy& first = copies_[self.number * kPendingCopies + self.copies_done];
+  const PendingCopy& first =
+      copies_[self.number * kPendingCopies + self.copies_done % kPendingCopies];
   if (first.group + groups_left >= self.group) return false;
   *copy = first.copy;
-  if (++self.copies_done == self.copies_asked) self.copies_done = self.copies_asked = 0;
+  ++self.copies_done;
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/emulator/device.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <string>
@@ -10,20 +11,28 @@
 #include "kernels/emulator/poison.h"
 
 namespace lat::emu {
+
+struct Event final : gpu::Event {
+  Device& device;
+  size_t number;
+  Event(Device& d, size_t n) : device(d), number(n) {}
+  void synchronize() override { device.finish_event(number); }
+};
+
 namespace {
 
 constexpr size_t kAlign = 256, kGuard = 64;
 constexpr char kGuardByte = char(0xA5), kPoison = char(0xFF);
 constexpr size_t kKept = 64 << 20;  // bytes of released memory
 
-struct Event final : gpu::Event {
-  size_t number;
-  explicit Event(size_t n) : number(n) {}
-};
-
 struct Graph final : gpu::Graph {
   std::unique_ptr<Capture> work;
 };
+
+void unmap(char* base, size_t bytes, size_t reserved) {
+  unpoison(base - kGuard, bytes + 2 * kGuard);  // the next mapping may lie at the same addresses
+  munmap(base - kAlign, reserved);
+}
 
 std::string bytes_text(size_t bytes) { return std::to_string(bytes) + " bytes"; }
 
@@ -59,7 +68,10 @@ void check_launch(const gpu::Launch& how) {
 
 Device::Device(Schedule schedule) : schedule_(schedule) {}
 
-Device::~Device() = default;
+Device::~Device() {
+  for (const Allocation& a : memory_)
+    if (!a.room) unmap(a.base, a.bytes, a.reserved);
+}
 
 void* Device::allocate(size_t bytes) {
   refuse_after_failure();
@@ -97,6 +109,53 @@ void Device::release(void* memory) {
   }
   throw gpu::Error("release of an address that is not allocated");
 }
+
+// Without memory behind it yet: guard bands next to nothing.
+void* Device::reserve(size_t most) {
+  refuse_after_failure();
+  const size_t room = most + 2 * kAlign;
+  void* const first = mmap(nullptr, room, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (first == MAP_FAILED)
+    throw gpu::Error("the system reserves no " + bytes_text(room) + "; raise ulimit -v");
+  char* const base = static_cast<char*>(first) + kAlign;
+  memset(base - kGuard, kGuardByte, 2 * kGuard);
+  poison(base - kGuard, 2 * kGuard);
+  memory_.push_back({nullptr, base, 0, false, room});
+  return base;
+}
+
+Device::Allocation& Device::range(const void* base) {
+  for (Allocation& a : memory_)
+    if (a.base == base && !a.room) return a;
+  throw gpu::Error("an address that `reserve` has not given");
+}
+
+void Device::commit(void* memory, size_t bytes) {
+  refuse_after_failure();
+  refuse_while_capturing("commit");
+  Allocation& a = range(memory);
+  if (bytes <= a.bytes) return;
+  if (bytes > a.reserved - 2 * kAlign)
+    throw gpu::Error("commit of " + bytes_text(bytes) + " where " +
+                     bytes_text(a.reserved - 2 * kAlign) + " are reserved");
+  unpoison(a.base + a.bytes, bytes - a.bytes + kGuard);
+  memset(a.base + a.bytes, kPoison, bytes - a.bytes);
+  memset(a.base + bytes, kGuardByte, kGuard);
+  poison(a.base + bytes, kGuard);
+  a.bytes = bytes;
+}
+
+void Device::give_back(void* memory) {
+  refuse_while_capturing("give_back");
+  if (failure_.empty()) finish(nullptr);
+  const Allocation& a = range(memory);
+  unmap(a.base, a.bytes, a.reserved);
+  std::erase_if(memory_, [&](const Allocation& x) { return x.base == memory; });
+}
+
+void* Device::allocate_host(size_t bytes) { return new char[bytes]; }
+void Device::release_host(void* memory) { delete[] static_cast<char*>(memory); }
 
 const Device::Allocation* Device::find(const void* address) const {
   const char* const p = static_cast<const char*>(address);
@@ -150,7 +209,7 @@ std::unique_ptr<gpu::Stream> Device::stream() { return std::make_unique<Stream>(
 
 std::unique_ptr<gpu::Event> Device::event() {
   events_.emplace_back();
-  return std::make_unique<Event>(events_.size() - 1);
+  return std::make_unique<Event>(*this, events_.size() - 1);
 }
 
 void Device::synchronize() {
@@ -192,6 +251,18 @@ bool Device::step() {
     events_[work.event].done = std::max(events_[work.event].done, work.number);
   if (work.kind == Stream::Work::is_call) work.run();
   return true;
+}
+
+void Device::finish_event(size_t number) {
+  refuse_after_failure();
+  refuse_while_capturing("synchronize");
+  try {
+    while (events_[number].done < events_[number].recorded && step()) {
+    }
+  } catch (const gpu::Error& error) {
+    failure_ = error.what();
+    throw;
+  }
 }
 
 // Runs until a stream (nullptr: every one) has nothing left.

@@ -85,8 +85,14 @@ class Device final : public gpu::Device {
   explicit Device(Schedule schedule = {});
   ~Device() override;
 
+  std::string name() const override { return "emulated GPU"; }
   void* allocate(size_t bytes) override;
   void release(void* memory) override;
+  void* reserve(size_t most) override;
+  void commit(void* range, size_t bytes) override;
+  void give_back(void* range) override;
+  void* allocate_host(size_t bytes) override;
+  void release_host(void* memory) override;
   std::unique_ptr<gpu::Stream> stream() override;
   std::unique_ptr<gpu::Event> event() override;
   void synchronize() override;
@@ -96,11 +102,13 @@ class Device final : public gpu::Device {
 
  private:
   friend class Stream;
+  friend struct Event;
   struct Allocation {
-    std::unique_ptr<char[]> room;
+    std::unique_ptr<char[]> room;  // null: `reserved` bytes of addresses from `base - kAlign` on
     char* base;
     size_t bytes;
     bool released;
+    size_t reserved = 0;
   };
   struct EventState {
     u64 recorded = 0, done = 0;
@@ -108,6 +116,8 @@ class Device final : public gpu::Device {
     std::vector<size_t> last;
   };
   const Allocation* find(const void* address) const;
+  Allocation& range(const void* base);
+  void finish_event(size_t number);
   void check_range(const void* address, size_t bytes, const char* what) const;
   void check_guards(const std::string& after) const;
   void check_released() const;

@@ -21,6 +21,7 @@
 constexpr int warpSize = 32;
 
 #define CU_UNROLL
+#define CU_UNROLL_BY(n)
 #define CU_SHARED(T, name, extents)                 \
   using name##_array = T extents;                   \
   static const char name##_key = 0;                 \

@@ -3,7 +3,7 @@
 
 #include "kernels/common/map.h"
 #include "kernels/common/planted.h"
-#include "kernels/optim/adam_step.h"
+#include "kernels/optim/updates.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
@@ -46,9 +46,7 @@ void join_shards(Part part, InOut<T> g, i64 planes, i64 n) {
 template <class T>
 void adam_count(Part part, InOut<double> state, const i32* ok, double beta1, double beta2) {
   if (part.index != 0 || *ok == 0) return;
-  state.p[0] += 1;
-  state.p[1] *= beta1;
-  state.p[2] *= beta2;
+  count_step(state.p, beta1, beta2);
 }
 
 template <class T>
@@ -74,9 +72,9 @@ void sgd(Part part, InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 
          double lr_scale) {
   const Range r = cut(part, n);
   if (*ok == 0) return clear(r, g.p);
-  const Vec<T> minus_rate = splat<Vec<T>>(-T(double(lr[0]) * lr_scale));
+  const Vec<T> minus_rate = splat<Vec<T>>(descent(lr[0], lr_scale));
   map<T>(r, [&](auto in, i64 i) LAT_FLAT {
-    in.store(theta.p + i, fma(minus_rate, in.load(g.p + i), in.load(theta.p + i)));
+    in.store(theta.p + i, sgd_step(in.load(theta.p + i), in.load(g.p + i), minus_rate));
     in.store(g.p + i, Vec<T>{});
   });
 }
@@ -86,8 +84,7 @@ void lerp_into(Part part, InOut<T> y, const T* x, const T* rate, const i32* ok, 
   if (*ok == 0) return;
   const Vec<T> weight = splat<Vec<T>>(rate[0]);
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT {
-    const Vec<T> old = in.load(y.p + i);
-    in.store(y.p + i, fma(weight, in.load(x + i) - old, old));
+    in.store(y.p + i, lerp(in.load(y.p + i), in.load(x + i), weight));
   });
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Optimisers as plain loops.
-#include "kernels/optim/adam_step.h"
+#include "kernels/optim/updates.h"
 
 namespace lat::kernels::spec {
 
@@ -25,9 +25,7 @@ void join_shards(InOut<T> g, i64 planes, i64 n) {
 template <class T>
 void adam_count(InOut<double> state, const i32* ok, double beta1, double beta2) {
   if (*ok == 0) return;
-  state.p[0] += 1;
-  state.p[1] *= beta1;
-  state.p[2] *= beta2;
+  count_step(state.p, beta1, beta2);
 }
 
 template <class T>
@@ -43,9 +41,9 @@ void adam(InOut<T> theta, InOut<T> g, InOut<T> m, InOut<T> v, const T* lr, const
 
 template <class T>
 void sgd(InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 n, double lr_scale) {
-  const T rate = T(double(lr[0]) * lr_scale);
+  const T minus_rate = descent(lr[0], lr_scale);
   for (i64 i = 0; i < n; ++i) {
-    if (*ok != 0) theta.p[i] = fma(-rate, g.p[i], theta.p[i]);
+    if (*ok != 0) theta.p[i] = sgd_step(theta.p[i], g.p[i], minus_rate);
     g.p[i] = 0;
   }
 }
@@ -53,7 +51,7 @@ void sgd(InOut<T> theta, InOut<T> g, const T* lr, const i32* ok, i64 n, double l
 template <class T>
 void lerp_into(InOut<T> y, const T* x, const T* rate, const i32* ok, i64 n) {
   if (*ok == 0) return;
-  for (i64 i = 0; i < n; ++i) y.p[i] = fma(rate[0], x[i] - y.p[i], y.p[i]);
+  for (i64 i = 0; i < n; ++i) y.p[i] = lerp(y.p[i], x[i], rate[0]);
 }
 
 template <class T>

@@ -1,6 +1,6 @@
 #pragma once
-// One element of a recurrent cell, for a scalar or a vector: the specification and the fast kernels
-// share these lines.
+// One element of a recurrent cell, for a scalar or a vector: the specification, the fast kernels and
+// CUDA share these lines.
 #include "kernels/common/math.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -69,6 +69,13 @@ LAT_INLINE LstmSlopes<V> lstm_slopes(V dh, V dc, const LstmGates<V>& g, V c, V c
   const V d = fma(dh * g.o, tanh_slope(t), dc);
   return {d * g.g * sigmoid_slope(g.i), d * c * sigmoid_slope(g.f), d * g.i * tanh_slope(g.g),
           dh * t * sigmoid_slope(g.o), d * g.f};
+}
+
+// Element i of a cotangent of which either half may be missing.
+template <class T>
+LAT_INLINE T sum_of(const T* a, const T* b, i64 i) {
+  if (!a) return b ? b[i] : T(0);
+  return b ? a[i] + b[i] : a[i];
 }
 
 }  // namespace lat::kernels::LAT_ISA

@@ -28,9 +28,8 @@ void gru_cell_d1(T* dx, T* dp, T* dh, const T* dy, const T* more, const T* gates
   for (i64 r = 0; r < rows; ++r)
     for (i64 c = 0; c < cols; ++c) {
       const i64 i = r * cols + c, j = r * 3 * cols + c;
-      const T d = more ? dy[i] + more[i] : dy[i];
       const GruGates<T> g = {gates[j], gates[j + cols], gates[j + 2 * cols]};
-      const GruSlopes<T> s = gru_slopes(d, g, p[j + 2 * cols], h[i]);
+      const GruSlopes<T> s = gru_slopes(sum_of(dy, more, i), g, p[j + 2 * cols], h[i]);
       dx[j] = dp[j] = s.r;
       dx[j + cols] = dp[j + cols] = s.z;
       dx[j + 2 * cols] = s.x_n;
@@ -56,12 +55,6 @@ void lstm_cell(T* y, T* c_new, T* gates, const T* x, const T* p, const T* h, con
       gates[j + 2 * cols] = g.g;
       gates[j + 3 * cols] = g.o;
     }
-}
-
-template <class T>
-T sum_of(const T* a, const T* b, i64 i) {
-  if (!a) return b ? b[i] : T(0);
-  return b ? a[i] + b[i] : a[i];
 }
 
 template <class T>

@@ -1,52 +1,11 @@
 // Convolutions of every instruction set against the plain loops, bit for bit.
-#include "tests/kernels/call.h"
+#include "tests/kernels/conv_cases.h"
 
 namespace lat::test {
 namespace {
 
-struct Layer {
-  i64 B, H, W, C, K, R, S, stride, pad;
-  i64 P_given = -1;  // the height of y where it is not the usual one
-
-  i64 P() const { return P_given >= 0 ? P_given : (H + 2 * pad - R) / stride + 1; }
-  i64 Q() const { return (W + 2 * pad - S) / stride + 1; }
-  i64 x_size() const { return B * H * W * C; }
-  i64 y_size() const { return B * P() * Q() * K; }
-  i64 f_size() const { return R * S * C * K; }
-};
-
-enum class Pass { forward, data, filter, filter_into };
-
-struct Inputs {
-  Values x, y, f, bias, filters;  // filters: what filter_into adds to
-};
-
-Inputs inputs(const Layer& l, Factors kind) {
-  const u64 seed = u64(l.H * 31 + l.W * 7 + l.C * 3 + l.K);
-  return {factors(l.x_size(), seed, kind), factors(l.y_size(), seed + 1, kind),
-          factors(l.f_size(), seed + 2, kind), factors(l.C + l.K, seed + 3, kind),
-          factors(l.f_size(), seed + 4, kind)};
-}
-
-Call pass_of(const Layer& l, Pass pass, const Inputs& in, bool bias = false, i64 act = 0) {
-  const bool filter = pass == Pass::filter || pass == Pass::filter_into;
-  Call call(pass == Pass::forward  ? "conv2d"
-            : pass == Pass::data   ? "conv2d_data"
-            : pass == Pass::filter ? "conv2d_filter"
-                                   : "conv2d_filter_into");
-  if (pass == Pass::filter_into)
-    call.inout(in.filters);
-  else
-    call.out(pass == Pass::forward ? l.y_size() : filter ? l.f_size() : l.x_size());
-  call.in(pass == Pass::data ? in.y : in.x).in(filter ? in.y : in.f);
-  if (!filter) bias ? call.in(in.bias) : call.null('r');
-  call.integers({l.B, l.H, l.W, l.C, l.K, l.R, l.S, l.P(), l.Q(), l.stride, l.pad});
-  if (!filter) call.integer(act);
-  return call;
-}
-
 void check_all(const Layer& l, i64 act, Factors kind, int dtype = kFloat) {
-  const Inputs in = inputs(l, kind);
+  const ConvInputs in = inputs(l, kind);
   pass_of(l, Pass::forward, in, true, act).check(dtype);
   pass_of(l, Pass::forward, in).check(dtype);
   pass_of(l, Pass::data, in, true, act).check(dtype);
@@ -110,7 +69,7 @@ TEST_CASE("conv: empty sizes") {
 
 TEST_CASE("conv: an image alone has the bits it has in the batch") {
   const Layer l{5, 9, 9, 6, 19, 4, 4, 2, 1};
-  const Inputs in = inputs(l, Factors::unit);
+  const ConvInputs in = inputs(l, Factors::unit);
   Layer single = l;
   single.B = 1;
   const auto image = [](const Values& v, i64 b, i64 n) {
@@ -120,7 +79,7 @@ TEST_CASE("conv: an image alone has the bits it has in the batch") {
     const Values y = pass_of(l, Pass::forward, in, true, 1).run(isa, kFloat, 2)[0];
     const Values dx = pass_of(l, Pass::data, in, true, 1).run(isa, kFloat, 2)[0];
     for (i64 b = 0; b < l.B; ++b) {
-      Inputs one = in;
+      ConvInputs one = in;
       one.x = image(in.x, b, single.x_size());
       one.y = image(in.y, b, single.y_size());
       CHECK(same_bits(pass_of(single, Pass::forward, one, true, 1).run(isa, kFloat, 1)[0],
@@ -136,7 +95,7 @@ TEST_CASE("conv: in double, the bits of the plain loops and the three passes are
   for (const Layer& l : layers) {
     check_all(l, 2, Factors::unit, kDouble);
     // <conv(x, f), dy> = <x, data(dy, f)> = <f, filter(x, dy)>
-    const Inputs in = inputs(l, Factors::unit);
+    const ConvInputs in = inputs(l, Factors::unit);
     const auto dot = [](const Values& a, const Values& b) {
       REQUIRE(a.size() == b.size());
       long double sum = 0;

@@ -2,6 +2,8 @@
 #include "kernels/common/divide.h"
 #include "tests/kernels/elementwise_cases.h"
 #include "tests/kernels/on_devices.h"
+#include "tests/kernels/optim_cases.h"
+#include "tests/kernels/recurrent_cases.h"
 #include "tests/kernels/row_cases.h"
 
 namespace lat::test {
@@ -86,6 +88,32 @@ TEST_CASE("cuda: column sums equal the specification") {
   });
 }
 
+TEST_CASE("cuda: optimiser kernels equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for_optim_calls(kCounts, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+// The only bad element in every thread's first and last place, and at the edges of blocks.
+TEST_CASE("cuda: all_finite finds one bad element anywhere") {
+  constexpr i64 n = 2100;
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const i64 at : {0, 31, 255, 256, 768, 1023, 1024, 2047, 2048, 2099})
+      for (const double bad : {double(NAN), double(INFINITY), -double(INFINITY)}) {
+        Values g = numbers(n);
+        g[size_t(at)] = bad;
+        check_on(device, table, Call("all_finite").inout_i32({1}).in(g).integer(n));
+      }
+  });
+}
+
+TEST_CASE("cuda: recurrent kernels equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const Cells s : {Cells{0, 5}, {3, 0}, {1, 1}, {7, 3}, {5, 33}, {2, 130}, {5, 127}})
+      for_recurrent_calls(s, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
 TEST_CASE("cuda: a divisor divides") {
   constexpr i64 two31 = i64(1) << 31;
   std::vector<i64> divisors = {1, 3, 5, 7, 10, 641, 6700417, 1000000007, two31 + 11, i64(1) << 40};
@@ -166,6 +194,84 @@ TEST_CASE("cuda: a replayed graph gives the bits of the calls") {
       return got;
     };
     CHECK(run(true) == run(false));
+  });
+}
+
+// Four steps, of which the third has an infinite gradient: what a step reads has changed on the
+// device alone.
+TEST_CASE("cuda: a replayed optimiser takes its rate, its count and its guard from the device") {
+  constexpr i64 n = 300;
+  struct Host {
+    std::vector<float> theta, g, m, v, lr;
+    std::vector<double> state;
+    std::vector<i32> ok;
+  };
+  const auto start = [] {
+    return Host{std::vector<float>(n, 1),
+                std::vector<float>(n),
+                std::vector<float>(n),
+                std::vector<float>(n),
+                {0},
+                {0, 1, 1},
+                {1}};
+  };
+  // The calls of a step, over buffers in the order of Host.
+  const auto calls = [](void* const(&p)[7], auto&& run) {
+    Arg finite[3], count[4], adam[13];
+    finite[0].p = p[6], finite[1].p = p[1], finite[2].i = n;
+    count[0].p = p[5], count[1].p = p[6], count[2].r = 0.9, count[3].r = 0.999;
+    for (int k = 0; k < 7; ++k) adam[k].p = p[k];
+    adam[7].i = n, adam[8].r = 0.5, adam[9].r = 0.9, adam[10].r = 0.999, adam[11].r = 1e-8;
+    adam[12].r = 0.1;
+    run(K::all_finite, finite);
+    run(K::adam_count, count);
+    run(K::adam, adam);
+  };
+  const auto set_step = [](Host& h, int step) {
+    const Values g = numbers(n, -1, 1, u64(step));
+    for (size_t i = 0; i < size_t(n); ++i) h.g[i] = float(g[i]);
+    if (step == 3) h.g[7] = INFINITY;
+    h.lr[0] = 0.01f / float(step);
+    h.ok[0] = 1;
+  };
+
+  std::vector<float> want[4];
+  Host h = start();
+  for (int step = 1; step <= 4; ++step) {
+    set_step(h, step);
+    calls({h.theta.data(), h.g.data(), h.m.data(), h.v.data(), h.lr.data(), h.state.data(),
+           h.ok.data()},
+          [](K k, const Arg* a) { table(Isa::spec)[i32(k)].run[kFloat](a, {}); });
+    want[step - 1] = h.theta;
+  }
+  CHECK(want[2] == want[1]);
+  CHECK(want[3] != want[2]);
+
+  on_devices([&](gpu::Device& device, const DeviceKernel* rows) {
+    const auto stream = device.stream();
+    h = start();
+    const auto bytes = [](auto& values) { return values.size() * sizeof(values[0]); };
+    void* const p[7] = {device.allocate(bytes(h.theta)), device.allocate(bytes(h.g)),
+                        device.allocate(bytes(h.m)),     device.allocate(bytes(h.v)),
+                        device.allocate(bytes(h.lr)),    device.allocate(bytes(h.state)),
+                        device.allocate(bytes(h.ok))};
+    const auto send = [&](void* to, auto& values) {
+      stream->copy(to, values.data(), bytes(values));
+    };
+    send(p[0], h.theta), send(p[2], h.m), send(p[3], h.v), send(p[5], h.state);
+    stream->synchronize();
+    stream->begin_capture();
+    calls(p, [&](K k, const Arg* a) { rows[i32(k)].run[kFloat](a, *stream); });
+    const auto graph = stream->end_capture();
+    for (int step = 1; step <= 4; ++step) {
+      set_step(h, step);
+      send(p[1], h.g), send(p[4], h.lr), send(p[6], h.ok);
+      stream->run(*graph);
+      stream->copy(h.theta.data(), p[0], bytes(h.theta));
+      stream->synchronize();
+      CHECK(h.theta == want[step - 1]);
+    }
+    for (void* const memory : p) device.release(memory);
   });
 }
 

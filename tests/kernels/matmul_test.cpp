@@ -1,37 +1,8 @@
 // Matrix products of every instruction set against the plain loops, bit for bit.
-#include "tests/kernels/call.h"
+#include "tests/kernels/matmul_cases.h"
 
 namespace lat::test {
 namespace {
-
-struct Shape {
-  i64 batch, m, n, k, flags;
-};
-
-enum class Form { plain, into, linear };
-
-struct Inputs {
-  Values a, b, bias, c;
-};
-
-Inputs inputs(const Shape& s, Factors kind) {
-  const i64 a = (s.flags & 4 ? 1 : s.batch) * s.m * s.k,
-            b = (s.flags & 8 ? 1 : s.batch) * s.k * s.n;
-  const u64 seed = u64(s.m * 31 + s.n * 7 + s.k * 3 + s.flags);
-  return {factors(a, seed, kind), factors(b, seed + 1, kind),
-          factors(s.batch * s.n + s.n, seed + 2, kind),
-          factors(s.batch * s.m * s.n, seed + 3, kind)};
-}
-
-Call product(const Shape& s, Form form, const Inputs& in, bool bias = false, i64 act = 0) {
-  Call call(form == Form::plain ? "matmul" : form == Form::into ? "matmul_into" : "linear_act");
-  form == Form::into ? call.inout(in.c) : call.out(s.batch * s.m * s.n);
-  call.in(in.a).in(in.b);
-  if (form == Form::linear) bias ? call.in(in.bias) : call.null('r');
-  call.integers({s.batch, s.m, s.n, s.k, s.flags});
-  if (form == Form::linear) call.integer(act);
-  return call;
-}
 
 void check(const Shape& s, Form form, bool bias, i64 act, Factors kind) {
   product(s, form, inputs(s, kind), bias, act).check(kFloat);
@@ -104,11 +75,11 @@ TEST_CASE("matmul: every activation, with and without bias") {
 
 TEST_CASE("matmul: a row alone has the bits it has in the batch") {
   const Shape s{1, 29, 37, 700, 0};
-  const Inputs in = inputs(s, Factors::unit);
+  const MatmulInputs in = inputs(s, Factors::unit);
   for (const Isa isa : fast_isas()) {
     const Values all = product(s, Form::plain, in).run(isa, kFloat, 1)[0];
     for (i64 i = 0; i < s.m; ++i) {
-      Inputs one = in;
+      MatmulInputs one = in;
       one.a.assign(in.a.begin() + i * s.k, in.a.begin() + (i + 1) * s.k);
       const Values alone = product({1, 1, s.n, s.k, 0}, Form::plain, one).run(isa, kFloat, 1)[0];
       CHECK(same_bits(alone, Values(all.begin() + i * s.n, all.begin() + (i + 1) * s.n)));
@@ -124,7 +95,7 @@ TEST_CASE("matmul: in double, against sums in long double") {
       check_double(s, Form::into, false, 0, Factors::tiny_in_double);
       check_double(s, Form::linear, true, 1, Factors::unit);
       check_double({1, 21, 1, k, flags}, Form::linear, true, 3, Factors::unit);
-      const Inputs in = inputs(s, Factors::unit);
+      const MatmulInputs in = inputs(s, Factors::unit);
       for (const Isa isa : fast_isas()) {
         const Values c = product(s, Form::plain, in).run(isa, kDouble, 1)[0];
         for (i64 i = 0; i < s.m; ++i)

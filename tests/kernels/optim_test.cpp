@@ -1,57 +1,11 @@
 // Optimisers and the guards around them.
-#include "tests/kernels/call.h"
+#include "tests/kernels/optim_cases.h"
 
 namespace lat::test {
 namespace {
 
-Call adam(const Values& theta, const Values& g, const Values& m, const Values& v, double lr,
-          const Values& state, double ok, double decay = 0) {
-  return Call("adam")
-      .inout(theta)
-      .inout(g)
-      .inout(m)
-      .inout(v)
-      .in({lr})
-      .in_double(state)
-      .in_i32({ok})
-      .integer(i64(theta.size()))
-      .real(0.5)
-      .real(0.9)
-      .real(0.999)
-      .real(1e-8)
-      .real(decay);
-}
-
 TEST_CASE("optimiser kernels equal the specification everywhere") {
-  for (const i64 n : kSizes)
-    for (const double ok : {0.0, 1.0}) {
-      const Values theta = wild(n, 1), g = wild(n, 2), m = wild(n, 3);
-      Values v = numbers(n, 0, 2, 4);
-      if (n > 3) v[1] = 0, v[2] = INFINITY, v[3] = 0x1p-149;
-      adam(theta, g, m, v, 0.01, {3, 0.729, 0.997}, ok).check_everywhere();
-      adam(theta, g, m, v, 0.01, {3, 0.729, 0.997}, ok, 0.1).check_everywhere();
-      Call("sgd")
-          .inout(theta)
-          .inout(g)
-          .in({0.1})
-          .in_i32({ok})
-          .integer(n)
-          .real(0.7)
-          .check_everywhere();
-      Call("lerp_into").inout(theta).in(g).in({0.005}).in_i32({ok}).integer(n).check_everywhere();
-      Call("assign").inout(theta).in(g).in_i32({ok}).integer(n).check_everywhere();
-      Call("all_finite").inout_i32({ok}).in(numbers(n)).integer(n).check_everywhere();
-      Call("all_finite").inout_i32({ok}).in(wild(n)).integer(n).check_everywhere();
-      for (const i64 planes : {0, 1, 2, 3, 4, 5, 8})
-        Call("join_shards").inout(wild(planes * n)).integer(planes).integer(n).check_everywhere();
-    }
-  for (const double ok : {0.0, 1.0})
-    Call("adam_count")
-        .inout_double({4, 0.6, 0.9})
-        .in_i32({ok})
-        .real(0.9)
-        .real(0.999)
-        .check_everywhere();
+  for_optim_calls(kSizes, [](const Call& call) { call.check_everywhere(); });
 }
 
 TEST_CASE("50 steps of adam equal an independent implementation") {

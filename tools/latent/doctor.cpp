@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "engine/data/file.h"
+#include "kernels/devices.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run_folder.h"
 #include "tools/latent/terminal.h"
@@ -47,7 +48,10 @@ int doctor(const Args& args) {
                      {{"--json", &json, "one line on standard output"}}, args))
     return 0;
   std::error_code ignored;
-  const bool gpu = fs::exists("/proc/driver/nvidia/version", ignored);
+  const bool driver = fs::exists("/proc/driver/nvidia/version", ignored);
+  std::string gpu;  // its name, or what it lacks
+  const auto device = kernels::open_cuda(0, &gpu);
+  if (device) gpu = device->name();
   std::vector<Json::Member> sets;
   std::string lines;
   for (const std::string& name : data_names()) {
@@ -71,8 +75,9 @@ int doctor(const Args& args) {
                         {"cores", usable_cores()},
                         {"memory", memory("MemTotal")},
                         {"memory_free", memory("MemAvailable")},
-                        {"gpu_driver", gpu},
-                        {"cuda", false},
+                        {"gpu_driver", driver},
+                        {"cuda", device != nullptr},
+                        {"gpu", gpu},
                         {"data", Json::object(sets)}})
               .line() +
           "\n");
@@ -82,9 +87,7 @@ int doctor(const Args& args) {
             "; used: ", kernels::isa_name(kernels::best_isa()), "\ncores    ", usable_cores(),
             " usable\nmemory   ", size_text(memory("MemTotal")), ", ",
             size_text(memory("MemAvailable")), " free\ndisk     ", disk(), "\n"));
-  print(cat("GPU      ", gpu ? "NVIDIA driver found" : "no NVIDIA driver",
-            "; this build has no CUDA back end yet, so the CPU is used\n"));
-  print(lines);
+  print(cat("GPU      ", gpu, "\n", lines));
   return 0;
 }
 

@@ -307,9 +307,12 @@ RunOutcome run_training(models::Training& training, const RunFolder& folder, con
 void announce(models::Training& t, const RunFolder& folder, const std::string& preset,
               const Machine& machine) {
   const models::Example& e = t.example();
-  say("latent ", kVersion, "  preset ", preset, "  CPU ", kernels::isa_name(machine.isa), " x ",
-      machine.threads, machine.threads == 1 ? " thread" : " threads", "  ", machine.numerics(),
-      "  ->  ", folder.path());
+  const std::string where =
+      machine.device == "cpu" ? cat("CPU ", kernels::isa_name(machine.isa), " x ", machine.threads,
+                                    machine.threads == 1 ? " thread" : " threads")
+                              : t.ctx().device_name();
+  say("latent ", kVersion, "  preset ", preset, "  ", where, "  ", machine.numerics(), "  ->  ",
+      folder.path());
   say("model  ", e.h, "x", e.w, "x", e.c, "  z ", t.model().latents(), "  ",
       grouped(t.model().params().count()), " weights   ",
       machine.eager ? ""

@@ -143,7 +143,7 @@ void RunFolder::describe(const Json& config, const std::string& preset, const st
                     {"cpu", cpu_name()},
                     {"isa", kernels::isa_name(machine.isa)},
                     {"threads", machine.threads},
-                    {"device", "cpu"},
+                    {"device", machine.device},
                     {"numerics", machine.numerics()},
                     {"started", now()}})
           .pretty(),

@@ -183,13 +183,13 @@ Machine resolve(const MachineFlags& flags) {
                   flags.threads.empty() ? std::to_string(usable_cores()) : flags.threads, 1, 1024));
   m.eager = flags.eager;
   const std::vector<std::string> devices{"auto", "cpu", "cuda", "emulated"};
-  if (flags.device == "cuda" || flags.device == "emulated")
-    fail(Code::machine, "--device " + flags.device,
-         "this build has no CUDA back end yet. Use --device cpu or --device auto");
-  LAT_CHECK(flags.device == "auto" || flags.device == "cpu", Code::usage, "--device", "'",
-            flags.device, "' is none of auto, cpu, cuda, emulated.",
-            suggestion(flags.device, devices));
+  LAT_CHECK(flags.device.starts_with("cuda:") ||
+                std::find(devices.begin(), devices.end(), flags.device) != devices.end(),
+            Code::usage, "--device", "'", flags.device,
+            "' is none of auto, cpu, cuda, cuda:N, emulated.", suggestion(flags.device, devices));
   m.fast = flags.numerics == "fast";
+  m.device = flags.device;
+  if (flags.device == "auto") m.device = m.fast ? "cpu" : Accelerator::best();
   LAT_CHECK(m.fast || flags.numerics == "exact", Code::usage, "--numerics", "'", flags.numerics,
             "' is neither exact nor fast.", suggestion(flags.numerics, {"exact", "fast"}));
   if (flags.isa.empty()) return m;
@@ -211,6 +211,7 @@ Machine resolve(const MachineFlags& flags) {
 std::unique_ptr<models::Training> make_training(Config& config, const Machine& machine) {
   return std::make_unique<models::Training>(Context::Options{.threads = machine.threads,
                                                              .isa = machine.isa,
+                                                             .device = machine.device,
                                                              .seed = config.seed,
                                                              .fast = machine.fast,
                                                              .eager = machine.eager},

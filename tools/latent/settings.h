@@ -83,6 +83,7 @@ std::string toml_text(Config& config);
 struct Machine {
   int threads = 1;
   kernels::Isa isa = kernels::best_isa();
+  std::string device = "cpu";
   bool eager = false, fast = false;
   const char* numerics() const { return fast ? "fast" : "exact"; }
 };

@@ -39,8 +39,10 @@ class Cnn : public Workload {
     adam_ = std::make_unique<Adam>(params_, Adam::Options{});
     x_ = random({batch, 32, 32, 3});
     y_ = Buffer(ctx_, {batch}, DType::i32);
-    for (i64 b = 0; b < batch; ++b)
-      static_cast<int32_t*>(y_.tensor().data)[b] = static_cast<int32_t>(b * 7 % kClasses);
+    ctx_.write(y_, [&](void* classes) {
+      for (i64 b = 0; b < batch; ++b)
+        static_cast<int32_t*>(classes)[b] = static_cast<int32_t>(b * 7 % kClasses);
+    });
   }
 
  private:
@@ -241,8 +243,10 @@ class Sac : public Workload {
 Buffer Workload::random(const Shape& shape) {
   Buffer out(ctx_, shape, DType::f32);
   std::mt19937 generator(0);
-  float* const to = static_cast<float*>(out.tensor().data);
-  for (i64 i = 0; i < shape.size(); ++i) to[i] = static_cast<float>(generator() >> 8) * 0x1p-24f;
+  ctx_.write(out, [&](void* to) {
+    for (i64 i = 0; i < shape.size(); ++i)
+      static_cast<float*>(to)[i] = static_cast<float>(generator() >> 8) * 0x1p-24f;
+  });
   return out;
 }
 

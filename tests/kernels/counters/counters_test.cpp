@@ -166,6 +166,36 @@ TEST_CASE("counters: our kernels read and write every sector once, without confl
   CHECK(total(counts, true, true).cost == total(counts, true, true).least);
 }
 
+TEST_CASE("counters: a transposition and an optimiser touch every sector once") {
+  using namespace lat::kernels;
+  Bench b;
+  constexpr i64 rows = 96, cols = 160, n = rows * cols;
+  float *x = b.zeros(n), *y = b.zeros(n), *m = b.zeros(n), *v = b.zeros(n);
+  Arg expand[10], adam[13];
+  expand[0].p = y, expand[1].p = x;
+  const i64 extents[] = {1, 1, rows, cols}, strides[] = {0, 0, 1, rows};
+  for (int k = 0; k < 4; ++k) expand[2 + k].i = extents[k], expand[6 + k].i = strides[k];
+  emulated_table()[i32(K::expand)].run[0](expand, b.stream);
+  auto counts = b.counts();
+  CHECK(total(counts, false, false).cost == n / 8);
+  CHECK(total(counts, false, true).cost == n / 8);
+  CHECK(total(counts, true, false).cost == total(counts, true, false).least);
+  CHECK(total(counts, true, true).cost == total(counts, true, true).least);
+
+  float* const lr = b.zeros(1);
+  double* const state = reinterpret_cast<double*>(b.zeros(6));
+  i32 one = 1, *const ok = reinterpret_cast<i32*>(b.zeros(1));
+  b.stream.copy(ok, &one, sizeof(one));
+  adam[0].p = y, adam[1].p = x, adam[2].p = m, adam[3].p = v;
+  adam[4].p = lr, adam[5].p = state, adam[6].p = ok, adam[7].i = n;
+  for (int k = 8; k < 13; ++k) adam[k].r = 0.5;
+  emulated_table()[i32(K::adam)].run[0](adam, b.stream);
+  counts = b.counts();
+  const u64 words = 4 * (n / 128);  // ok, lr and two of the state, a sector each for every warp
+  CHECK(total(counts, false, false).cost == 4 * n / 8 + words);
+  CHECK(total(counts, false, true).cost == 4 * n / 8);
+}
+
 // What the page of the ladders says: bytes of global memory for each latent (of the accesses of whole
 // warps to floats: not the clock, not kl), and turns of the banks for a store to shared memory.
 TEST_CASE("counters: what the rungs of reparameterise_kl move") {

@@ -1,0 +1,60 @@
+#pragma once
+// A device for a context whose tensors do not lie in the host's memory: kernels are queued on one stream, and a recorded
+// program becomes one graph.
+#include <memory>
+#include <string>
+
+#include "engine/core/records.h"
+#include "engine/core/tensor.h"
+#include "kernels/devices.h"
+
+namespace lat {
+
+class Accelerator {
+ public:
+  // name: cuda, cuda:N (GPU number N) or emulated (CUDA's kernels, run on the CPU). Code::machine when it is not to be
+  // had, with what is missing; Code::usage for another name.
+  explicit Accelerator(const std::string& name);
+  ~Accelerator();
+  Accelerator(const Accelerator&) = delete;
+  Accelerator& operator=(const Accelerator&) = delete;
+
+  // What `auto` stands for here: cuda where there is a GPU, or cpu.
+  static std::string best();
+
+  Device kind() const { return kind_; }
+  gpu::Device& memory() { return *device_; }
+
+  // Queues a kernel call; `type` 0 is float, 1 double.
+  void call(int32_t kernel, int32_t type, const kernels::Arg* args);
+  // The calls of a program as a graph, and a run of it, queued.
+  std::shared_ptr<gpu::Graph> capture(const Program& program);
+  void run(gpu::Graph& graph);
+
+  // Host memory for `bytes` that `send` then queues to the device; good until the second next stage().
+  void* stage(i64 bytes);
+  void send(void* to, const void* staged, i64 bytes);
+  // Waits for what is queued, then copies to the host.
+  void read(void* to, const void* from, i64 bytes);
+  // Between places of the device, queued.
+  void copy(void* to, const void* from, i64 bytes);
+  void zero(void* p, i64 bytes);
+
+ private:
+  struct Staging {
+    char* memory = nullptr;
+    i64 size = 0, used = 0;
+    std::unique_ptr<gpu::Event> sent;
+  };
+  void reserve_scratch(int32_t kernel, int32_t type, const kernels::Arg* args);
+
+  Device kind_ = Device::cuda;
+  const kernels::DeviceKernel* rows_ = nullptr;
+  std::unique_ptr<gpu::Device> device_;
+  std::unique_ptr<gpu::Stream> stream_;
+  void* scratch_ = nullptr;
+  Staging staging_[2];  // one is filled while what left the other may still be on its way
+  int filled_ = 0;
+};
+
+}  // namespace lat

@@ -1,0 +1,46 @@
+// A row is copied at the speed of memory; pixels are divided a vector at a time.
+#include "kernels/gather/gather.h"
+
+#include <string.h>
+
+#include "kernels/common/map.h"
+#include "kernels/gather/permutation.h"
+
+namespace lat::kernels::LAT_ISA {
+
+template <class T>
+void shuffle(Part part, i32* index, const u64* clock, i64 rows, i64 n, i64 seed) {
+  const Shuffle member(i64(clock[0]) - 1, rows, n, u64(seed));
+  for (i64 r = part.begin(rows); r < part.end(rows); ++r) index[r] = i32(member(r));
+}
+
+template <class T>
+void gather(Part part, T* y, const T* table, const i32* index, i64 rows, i64 cols) {
+  for (i64 r = part.begin(rows); r < part.end(rows); ++r)
+    memcpy(y + r * cols, table + index[r] * cols, size_t(cols) * sizeof(T));
+}
+
+template <class T>
+void gather_u8(Part part, T* y, const u8* table, const i32* index, i64 rows, i64 cols) {
+  constexpr i64 w = kWidth<Vec<T>>;
+  for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
+    const u8* const from = table + index[r] * cols;
+    T* const to = y + r * cols;
+    i64 c = 0;
+    for (; c + w <= cols; c += w) {
+      T values[w];
+      for (i64 k = 0; k < w; ++k) values[k] = T(from[c + k]);
+      store(to + c, load<Vec<T>>(values) / T(255));
+    }
+    for (; c < cols; ++c) to[c] = T(from[c]) / T(255);
+  }
+}
+
+#define LAT_INSTANTIATE(T)                                         \
+  template void shuffle<T>(Part, i32*, const u64*, i64, i64, i64); \
+  template void gather(Part, T*, const T*, const i32*, i64, i64);  \
+  template void gather_u8(Part, T*, const u8*, const i32*, i64, i64);
+LAT_INSTANTIATE(float)
+LAT_INSTANTIATE(double)
+
+}  // namespace lat::kernels::LAT_ISA

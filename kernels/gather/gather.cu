@@ -1,0 +1,79 @@
+// Gathering on a device: a block for a few rows, neighbouring threads at neighbouring elements.
+#include "kernels/common/cuda.h"
+
+#include "kernels/gather/gather.h"
+#include "kernels/gather/permutation.h"
+
+namespace lat::kernels::LAT_ISA {
+namespace {
+
+constexpr i64 kThreads = 256, kRows = 8;  // rows of a block
+constexpr i64 kMostBlocks = 65535;        // along y
+
+__global__ void shuffle_rows(i32* index, const u64* clock, i64 rows, i64 n, i64 seed) {
+  const i64 r = blockIdx.x * kThreads + threadIdx.x;
+  if (r >= rows) return;
+  const Shuffle member(i64(clock[0]) - 1, rows, n, u64(seed));
+  index[r] = i32(member(r));
+}
+
+struct Same {
+  template <class T>
+  static LAT_INLINE T of(T x) {
+    return x;
+  }
+};
+struct Pixel {
+  template <class T>
+  static LAT_INLINE T of(u8 x) {
+    return T(x) / T(255);
+  }
+};
+
+// Grid: columns, then rows.
+template <class Value, class T, class From>
+__global__ void gather_rows(T* y, const From* table, const i32* index, i64 rows, i64 cols) {
+  const i64 c = blockIdx.x * kThreads + threadIdx.x;
+  const i64 first = blockIdx.y * kRows;
+  if (c >= cols) return;
+  CU_UNROLL
+  for (i64 k = 0; k < kRows; ++k)
+    if (first + k < rows)
+      y[(first + k) * cols + c] = Value::template of<T>(table[index[first + k] * cols + c]);
+}
+
+template <class Value, class T, class From>
+void launch_gather(Stream& stream, T* y, const From* table, const i32* index, i64 rows, i64 cols) {
+  for (i64 r = 0; r < rows; r += kMostBlocks * kRows) {
+    const i64 some = min_of(rows - r, kMostBlocks * kRows);
+    stream.launch(gather_rows<Value, T, From>,
+                  {{ceil_div(cols, kThreads), ceil_div(some, kRows)}, kThreads}, y + r * cols,
+                  table, index + r, some, cols);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void shuffle(Part stream, i32* index, const u64* clock, i64 rows, i64 n, i64 seed) {
+  stream.launch(shuffle_rows, {ceil_div(rows, kThreads), kThreads}, index, clock, rows, n, seed);
+}
+
+template <class T>
+void gather(Part stream, T* y, const T* table, const i32* index, i64 rows, i64 cols) {
+  launch_gather<Same>(stream, y, table, index, rows, cols);
+}
+
+template <class T>
+void gather_u8(Part stream, T* y, const u8* table, const i32* index, i64 rows, i64 cols) {
+  launch_gather<Pixel>(stream, y, table, index, rows, cols);
+}
+
+#define LAT_INSTANTIATE(T)                                         \
+  template void shuffle<T>(Part, i32*, const u64*, i64, i64, i64); \
+  template void gather(Part, T*, const T*, const i32*, i64, i64);  \
+  template void gather_u8(Part, T*, const u8*, const i32*, i64, i64);
+LAT_INSTANTIATE(float)
+LAT_INSTANTIATE(double)
+
+}  // namespace lat::kernels::LAT_ISA

@@ -1,0 +1,35 @@
+#pragma once
+// Batches out of a table that stays where it is. Bound by memory.
+#include "kernels/common/types.h"
+
+namespace lat::kernels::LAT_ISA {
+
+constexpr i64 kGatherGrain = 1 << 17;  // bytes that take about 10 us
+
+// index[r] = the member of 0 .. n-1 in row r of batch clock[0] - 1: batches of `rows` out of an endless run of epochs,
+// each in an order of its own, a function of seed and epoch alone (permutation.h); an epoch leaves out n mod rows.
+// 1 <= rows <= n, clock[0] >= 1
+template <class T>
+void shuffle(Part part, i32* index, const u64* clock, i64 rows, i64 n, i64 seed);
+template <class T>
+Plan shuffle_plan(i32*, const u64*, i64, i64, i64) {
+  return {};
+}
+
+// y[r,c] = table[index[r],c]                    y (rows, cols), index in 0 .. the table's rows - 1
+template <class T>
+void gather(Part part, T* y, const T* table, const i32* index, i64 rows, i64 cols);
+template <class T>
+Plan gather_plan(T*, const T*, const i32*, i64 rows, i64 cols) {
+  return share(rows * cols * i64(sizeof(T)), kGatherGrain, rows);
+}
+
+// y[r,c] = table[index[r],c] / 255, of pixels
+template <class T>
+void gather_u8(Part part, T* y, const u8* table, const i32* index, i64 rows, i64 cols);
+template <class T>
+Plan gather_u8_plan(T*, const u8*, const i32*, i64 rows, i64 cols) {
+  return share(rows * cols * i64(sizeof(T)), kGatherGrain, rows);
+}
+
+}  // namespace lat::kernels::LAT_ISA

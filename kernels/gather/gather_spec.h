@@ -1,0 +1,26 @@
+#pragma once
+// Gathering as plain loops.
+#include "kernels/common/types.h"
+#include "kernels/gather/permutation.h"
+
+namespace lat::kernels::spec {
+
+template <class T>
+void shuffle(i32* index, const u64* clock, i64 rows, i64 n, i64 seed) {
+  const Shuffle member(i64(clock[0]) - 1, rows, n, u64(seed));
+  for (i64 r = 0; r < rows; ++r) index[r] = i32(member(r));
+}
+
+template <class T>
+void gather(T* y, const T* table, const i32* index, i64 rows, i64 cols) {
+  for (i64 r = 0; r < rows; ++r)
+    for (i64 c = 0; c < cols; ++c) y[r * cols + c] = table[index[r] * cols + c];
+}
+
+template <class T>
+void gather_u8(T* y, const u8* table, const i32* index, i64 rows, i64 cols) {
+  for (i64 r = 0; r < rows; ++r)
+    for (i64 c = 0; c < cols; ++c) y[r * cols + c] = T(table[index[r] * cols + c]) / T(255);
+}
+
+}  // namespace lat::kernels::spec

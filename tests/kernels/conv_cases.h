@@ -1,0 +1,49 @@
+#pragma once
+// Calls of convolutions.
+#include "tests/kernels/call.h"
+
+namespace lat::test {
+
+struct Layer {
+  i64 B, H, W, C, K, R, S, stride, pad;
+  i64 P_given = -1;  // the height of y where it is not the usual one
+
+  i64 P() const { return P_given >= 0 ? P_given : (H + 2 * pad - R) / stride + 1; }
+  i64 Q() const { return (W + 2 * pad - S) / stride + 1; }
+  i64 x_size() const { return B * H * W * C; }
+  i64 y_size() const { return B * P() * Q() * K; }
+  i64 f_size() const { return R * S * C * K; }
+};
+
+enum class Pass { forward, data, filter, filter_into };
+
+struct ConvInputs {
+  Values x, y, f, bias, filters;  // filters: what filter_into adds to
+};
+
+inline ConvInputs inputs(const Layer& l, Factors kind) {
+  const u64 seed = u64(l.H * 31 + l.W * 7 + l.C * 3 + l.K);
+  return {factors(l.x_size(), seed, kind), factors(l.y_size(), seed + 1, kind),
+          factors(l.f_size(), seed + 2, kind), factors(l.C + l.K, seed + 3, kind),
+          factors(l.f_size(), seed + 4, kind)};
+}
+
+inline Call pass_of(const Layer& l, Pass pass, const ConvInputs& in, bool bias = false,
+                    i64 act = 0) {
+  const bool filter = pass == Pass::filter || pass == Pass::filter_into;
+  Call call(pass == Pass::forward  ? "conv2d"
+            : pass == Pass::data   ? "conv2d_data"
+            : pass == Pass::filter ? "conv2d_filter"
+                                   : "conv2d_filter_into");
+  if (pass == Pass::filter_into)
+    call.inout(in.filters);
+  else
+    call.out(pass == Pass::forward ? l.y_size() : filter ? l.f_size() : l.x_size());
+  call.in(pass == Pass::data ? in.y : in.x).in(filter ? in.y : in.f);
+  if (!filter) bias ? call.in(in.bias) : call.null('r');
+  call.integers({l.B, l.H, l.W, l.C, l.K, l.R, l.S, l.P(), l.Q(), l.stride, l.pad});
+  if (!filter) call.integer(act);
+  return call;
+}
+
+}  // namespace lat::test
