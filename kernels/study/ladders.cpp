@@ -88,10 +88,6 @@ constexpr Rung kConv[] = {
 
 // ---- reparameterise_kl: z, eps, kl, mu, logvar, clock, rows, cols, seed, stream -----------------
 
-LatentCall latent_call(const Arg* a) {
-  return {out(a[0]), out(a[1]), out(a[2]), in(a[3]), in(a[4]), static_cast<const u64*>(a[5].p),
-          a[6].i,    a[7].i,    a[8].i,    a[9].i};
-}
 template <Latent* f>
 void run(const Arg* a, Part part) {
   f(part, latent_call(a));

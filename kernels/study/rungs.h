@@ -1,6 +1,7 @@
 #pragma once
-// Every rung of every ladder, for one instruction set. A rung computes what the product's kernel computes, bit for bit:
-// the order of the additions is fixed, only the way through memory and registers changes.
+// Every rung of every ladder, for one instruction set or kind of device (there Part is the stream). A rung computes what
+// the product's kernel computes, bit for bit: the order of the additions is fixed, only the way through memory and
+// registers changes.
 #include "kernels/study/study.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -28,7 +29,14 @@ struct LatentCall {
   i64 rows, cols, seed, stream;
 };
 using Latent = void(Part, const LatentCall&);
-Latent latent_chain, latent_product, latent_tiles, latent_one_pass;
+Latent latent_chain, latent_product, latent_tiles, latent_one_pass, latent_noise_once,
+    latent_no_conflicts;
+// From the arguments of the ladder.
+inline LatentCall latent_call(const Arg* a) {
+  const auto out = [](Arg x) { return static_cast<float*>(x.p); };
+  return {out(a[0]), out(a[1]), out(a[2]), out(a[3]), out(a[4]), static_cast<const u64*>(a[5].p),
+          a[6].i,    a[7].i,    a[8].i,    a[9].i};
+}
 
 // y (rows, cols) = log softmax of x
 using Softmax = void(Part, float* y, const float* x, i64 rows, i64 cols);

@@ -1,7 +1,7 @@
 #pragma once
 // What studying a kernel needs beside the kernel table: ladders, the numbered versions of one kernel from the plain loop
 // to the product's, and probes, loops that find what the machine can do.
-#include "kernels/table.h"
+#include "kernels/devices.h"
 
 namespace lat::kernels {
 
@@ -30,6 +30,25 @@ struct Ladder {
 constexpr i64 kLadders = 5;
 // `isa` must be available (see has_isa) and have a fused multiply-add: v3, v4, neon. 0 <= index < kLadders.
 const Ladder& ladder(Isa isa, i64 index);
+
+// The same for devices: `run` queues kernels on a stream, and needs `scratch` bytes at Stream::scratch (null: none).
+struct DeviceRung {
+  const char* name;  // as its file: 01_chain
+  const char* does;
+  void (*run)(const Arg*, gpu::Stream&);
+  i64 (*scratch)(const Arg*);
+};
+
+// The arguments and the bits of the ladder of that name.
+struct DeviceLadder {
+  const char* name;
+  const DeviceRung* rungs;
+  i64 count;
+  i64 product;
+};
+constexpr i64 kDeviceLadders = 1;
+const DeviceLadder* emulated_ladders();
+const DeviceLadder* cuda_ladders();  // null in a build without nvcc
 
 // A stream of floats through memory, cut over the parts and repeated. Arguments: a, b, c, n (a multiple of 64 for each
 // part), rounds; a, b, c of n floats, 64-byte aligned; what a probe does not use may be null.

@@ -121,6 +121,11 @@ class Call {
     const DeviceKernel& kernel = table[row()];
     REQUIRE_MESSAGE(std::string(kernel.name) == name_, name_);
     REQUIRE_MESSAGE(bool(kernel.run[dtype]), name_);
+    return run(device, kernel, dtype, over, under);
+  }
+  // The same by a kernel that stands in no table.
+  std::vector<Values> run(gpu::Device& device, const DeviceKernel& kernel, int dtype, i64 over = -1,
+                          i64 under = -1) const {
     Memory laid = laid_out(dtype);
     auto& memory = laid.bytes;
     auto& args = laid.args;
@@ -172,6 +177,12 @@ class Call {
         check_close(want, run(device, table, dtype, over, under), "device, in place", dtype,
                     tolerance);
       });
+  }
+
+  // A kernel that stands in no table gives the values `want`, in float.
+  void check(gpu::Device& device, const DeviceKernel& kernel,
+             const std::vector<Values>& want) const {
+    check_close(want, run(device, kernel, kFloat), kernel.name, kFloat, 0);
   }
 
   // Every instruction set and part count gives the specification's values: bit for bit, NaN for NaN,

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "tests/kernels/call.h"
+#include "tests/kernels/latent_cases.h"
 
 namespace lat::test {
 namespace {
@@ -61,26 +61,6 @@ Call convolution(const Layer& z, bool bias, i64 act, Factors kind) {
       .in(factors(z.R * z.S * z.C * z.K, seed + 1, kind));
   bias ? call.in(factors(z.K, seed + 2, kind)) : call.null('r');
   return call.integers({z.B, z.H, z.W, z.C, z.K, z.R, z.S, P, Q, z.stride, z.pad, act});
-}
-
-// What the two kernels of the table make of the latents, and the ladder of both.
-void climb_latents(i64 rows, i64 cols, const Values& mu, const Values& logvar, const Values& clock,
-                   i64 seed, i64 stream) {
-  const i64 n = rows * cols;
-  const std::vector<Values> drawn = Call("reparameterise")
-                                        .out(n)
-                                        .out(n)
-                                        .in(mu)
-                                        .in(logvar)
-                                        .in_u64(clock)
-                                        .integers({n, cols, seed, stream})
-                                        .run(Isa::spec, kFloat);
-  const std::vector<Values> kl =
-      Call("gaussian_kl").out(rows).in(mu).in(logvar).integers({rows, cols}).run(Isa::spec, kFloat);
-  Call both("reparameterise_kl");
-  both.out(n).out(n).out(rows).in(mu).in(logvar).in_u64(clock);
-  climb("reparameterise_kl", both.integers({rows, cols, seed, stream}),
-        {drawn[0], drawn[1], kl[0]});
 }
 
 // c = a b in the fixed order but for the chunks: one chain for all of k.
@@ -153,18 +133,9 @@ TEST_CASE("conv: every rung has the bits of the plain loops") {
 }
 
 TEST_CASE("reparameterise_kl: every rung draws and sums as the two kernels do") {
-  const double first_rows[] = {0, 1, 37, 5e9};
-  u64 turn = 0;
-  for (const i64 rows : {0, 1, 3, 63, 64, 65, 200})
-    for (const i64 cols : {1, 2, 15, 16, 17, 20, 64, 67}) {
-      const i64 n = rows * cols;
-      const Values clock{double(turn % 5), first_rows[turn % 4]};
-      const bool odd = turn++ % 3 == 0;
-      climb_latents(rows, cols, odd ? wild(n, turn) : numbers(n, -2, 2, turn),
-                    odd ? wild(n, turn + 1) : numbers(n, -4, 2, turn + 1), clock, 42,
-                    i64(3) << 32 | 7);
-    }
-  climb_latents(3, 4099, numbers(3 * 4099), numbers(3 * 4099, -3, 1, 2), {9, 2}, -1, i64(1) << 32);
+  for_latents(kLatentRows, [](const Call& call, const std::vector<Values>& want) {
+    climb("reparameterise_kl", call, want);
+  });
 }
 
 TEST_CASE("softmax, reduction: every rung has the bits of the plain loops") {

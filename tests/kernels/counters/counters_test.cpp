@@ -10,7 +10,7 @@
 #include <string>
 
 #include "kernels/common/cuda.h"
-#include "kernels/devices.h"
+#include "kernels/study/study.h"
 
 namespace lat::test {
 namespace {
@@ -194,6 +194,37 @@ TEST_CASE("counters: a transposition and an optimiser touch every sector once") 
   const u64 words = 4 * (n / 128);  // ok, lr and two of the state, a sector each for every warp
   CHECK(total(counts, false, false).cost == 4 * n / 8 + words);
   CHECK(total(counts, false, true).cost == 4 * n / 8);
+}
+
+// What the page of the ladders says: bytes of global memory for each latent (of the accesses of whole
+// warps to floats: not the clock, not kl), and turns of the banks for a store to shared memory.
+TEST_CASE("counters: what the rungs of reparameterise_kl move") {
+  using namespace lat::kernels;
+  struct Cost {
+    u64 bytes, turns;
+  };
+  const Cost want[] = {{72, 0}, {24, 0}, {16, 0}, {16, 2}, {16, 1}};
+  constexpr i64 rows = 64, cols = 64, n = rows * cols;
+  const DeviceLadder& ladder = emulated_ladders()[0];
+  REQUIRE(size_t(ladder.count) == std::size(want));
+  for (i64 r = 0; r < ladder.count; ++r) {
+    CAPTURE(ladder.rungs[r].name);
+    Bench b;
+    Arg a[10];
+    for (const int k : {0, 1, 2, 3, 4}) a[k].p = b.zeros(k == 2 ? rows : n);
+    a[5].p = b.zeros(4);
+    a[6].i = rows, a[7].i = cols, a[8].i = 1, a[9].i = 2;
+    b.stream.scratch = b.zeros(n);
+    ladder.rungs[r].run(a, b.stream);
+    const auto counts = b.counts();
+    u64 sectors = 0;
+    for (const emu::SiteCount& s : counts)
+      if (!s.shared && s.lanes * sizeof(float) == s.least * 32) sectors += s.cost;
+    CHECK(sectors * 32 == want[r].bytes * u64(n));
+    const Total stores = total(counts, true, true);
+    CHECK(stores.cost == want[r].turns * stores.least);
+    CHECK(total(counts, true, false).cost == total(counts, true, false).least);
+  }
 }
 
 }  // namespace
