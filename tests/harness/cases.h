@@ -81,9 +81,6 @@ class Numbers {
 double slope(const std::function<double(const Values&)>& f, const Values& x, const Values& v,
              double h = 1e-3);
 
-// Devices but the CPU: the emulator under its schedules, and a GPU where there is one.
-std::vector<std::string> devices();
-
 // The instruction sets of this machine, the specification first.
 std::vector<kernels::Isa> all_isas();
 

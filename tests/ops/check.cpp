@@ -8,6 +8,7 @@
 
 #include "engine/tape/step.h"
 #include "tests/harness/cases.h"
+#include "tests/harness/devices.h"
 
 namespace lat::test {
 
@@ -39,12 +40,6 @@ std::vector<kernels::Isa> all_isas() {
   for (const Isa isa : {Isa::v2, Isa::v3, Isa::v4, Isa::neon})
     if (kernels::has_isa(isa)) isas.push_back(isa);
   return isas;
-}
-
-std::vector<std::string> devices() {
-  std::vector<std::string> names{"emulated", "emulated:reverse", "emulated:unfair"};
-  if (const std::string best = Accelerator::best(); best != "cpu") names.push_back(best);
-  return names;
 }
 
 namespace {
