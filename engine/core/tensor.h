@@ -71,6 +71,8 @@ struct Tensor {
                             : std::is_same_v<T, double>  ? DType::f64
                             : std::is_same_v<T, int32_t> ? DType::i32
                                                          : DType::u8;
+    LAT_CHECK(device == Device::cpu, Code::state, "as",
+              "the tensor lies on a device; use to_host, set_values or Context::write");
     LAT_CHECK(dtype == kType, Code::shape, "as", "the tensor holds ", name_of(dtype), ", not ",
               name_of(kType));
     return static_cast<T*>(data);

@@ -384,6 +384,8 @@ std::string program_file_bytes(Context& ctx, std::span<const ProgramEntry> entri
                                std::span<const NamedTensor> state) {
   LAT_CHECK(!ctx.recording(), Code::state, "program_file",
             "a Step is being recorded; write the file between steps");
+  LAT_CHECK(ctx.on_cpu(), Code::unsupported, "program_file",
+            "is written from a context on the CPU; load the checkpoint into one");
   return Writer(ctx, entries, state).bytes();
 }
 

@@ -8,6 +8,7 @@
 #include "engine/data/batches.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/feed.h"
+#include "engine/train/program_file.h"
 #include "tests/harness/devices.h"
 #include "tests/harness/folder.h"
 #include "tests/harness/small_vae.h"
@@ -246,6 +247,9 @@ TEST_CASE("what a device has not is refused by name") {
   const float memory[4] = {};
   CHECK(code_of([&] { ctx.external(memory, {4}, DType::f32); }, "the host's memory") ==
         Code::usage);
+  const Buffer x(ctx, {2});
+  CHECK(code_of([&] { x.tensor().as<float>(); }, "lies on a device") == Code::state);
+  CHECK(code_of([&] { program_file_bytes(ctx, {}, {}); }, "on the CPU") == Code::unsupported);
   CHECK(ctx.device_name() == "emulated GPU");
   CHECK(Context({.device = "cpu"}).device_name() == "CPU");
 }

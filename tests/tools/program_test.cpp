@@ -34,7 +34,8 @@ std::string keys(const std::string& line) {
 
 TEST_CASE("train: one JSON line on standard output, a whole run folder, no escape codes in pipes") {
   const Folder in;
-  const Outcome o = run(in, tiny("vae") + Words{"--steps", "23", "--seed", "5", "--threads", "2"});
+  const Outcome o = run(
+      in, tiny("vae") + Words{"--steps", "23", "--seed", "5", "--threads", "2", "--device", "cpu"});
   REQUIRE_MESSAGE(o.code == 0, o.err);
   CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 1);
   CHECK(o.out.ends_with("}\n"));
@@ -70,10 +71,11 @@ TEST_CASE("train: one JSON line on standard output, a whole run folder, no escap
         std::string::npos);
 }
 
-TEST_CASE("train: the same bits for every number of threads, instruction set, and with --eager") {
+TEST_CASE("train: the same bits for every number of threads, instruction set, device, and eager") {
   const Folder in;
   for (const std::string preset : {"vae", "vae-conv"}) {
-    const Words words = tiny(preset) + Words{"--steps", "9"};
+    const Words any = tiny(preset) + Words{"--steps", "9"};
+    const Words words = any + Words{"--device", "cpu"};
     const std::string hash = hash_of(in, words + Words{"--threads", "1"});
     for (const char* threads : {"2", "3", "7"})
       CHECK(hash_of(in, words + Words{"--threads", threads}) == hash);
@@ -86,6 +88,8 @@ TEST_CASE("train: the same bits for every number of threads, instruction set, an
         check_refused(in, words + Words{"--isa", name}, 4, {"--isa " + name});
     }
     CHECK(hash_of(in, words + Words{"--eager"}) == hash);
+    CHECK(hash_of(in, any + Words{"--device", "emulated"}) == hash);
+    CHECK(hash_of(in, any) == hash);
     CHECK(hash_of(in, words + Words{"--seed", "1"}) != hash);
   }
 }
