@@ -344,6 +344,46 @@ TEST_CASE("peers: the same numbers as plain loops, or the package that is missin
   }
 }
 
+TEST_CASE("peers on a GPU: within the bound of exact, where there is one") {
+  std::unique_ptr<lat::Accelerator> device;
+  try {
+    device = std::make_unique<lat::Accelerator>("cuda");
+  } catch (const Error& error) {
+    CHECK(error.code == Code::machine);
+    MESSAGE(std::string(error.what()));
+    return;
+  }
+  for (const std::string name : {"cublaslt", "cudnn"}) {
+    std::unique_ptr<Peer> peer;
+    try {
+      peer = open_peer(name, device.get());
+    } catch (const Error& error) {
+      CHECK(contains(error.what(), "apt-get install"));
+      MESSAGE(std::string(error.what()));
+      continue;
+    }
+    for (const Family* f : find_families("gemm,linear relu,conv", device_families())) {
+      CAPTURE(f->name);
+      const bool conv = f->name.starts_with("conv");
+      const WorkShape shape{
+          "", conv ? std::vector<i64>{2, 16, 16, 32, 64, 3, 1, 1} : std::vector<i64>{64, 96, 160}};
+      const Work work = f->describe(shape);
+      const auto& row = device->rows()[static_cast<int>(work.kernel)];
+      Problem problem(work, device.get());
+      const Problem sizes(work.absolute(), device.get());
+      for (const Problem* p : std::initializer_list<const Problem*>{&problem, &sizes})
+        queued({"", "", row.run[0], row.scratch[0]}, *p, *device)();
+      const PeerCall call = peer->prepare(*f, shape, problem);
+      CHECK(bool(call.run) == (conv == (name == "cudnn")));
+      if (!call.run) continue;
+      call.run();
+      Distance distance;
+      CHECK(distance.note(call.output(), problem.values(0).data(), sizes.values(0).data(),
+                          work.operands[0].count, work.terms));
+    }
+  }
+}
+
 TEST_CASE("the plot is whole XML and holds every result") {
   Peaks peaks;
   peaks.gflops = 100;

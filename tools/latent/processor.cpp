@@ -58,19 +58,20 @@ class Cpu final : public Processor {
   }
 
   Version kernel(const Work& work) override {
-    const kernels::Kernel& kernel = kernels::table(isa_)[static_cast<size_t>(work.kernel)];
-    return {"latent", "", [&](const Work& w) { return matches_specification(kernel, w); },
-            call(kernel.run[0], kernel.plan[0])};
+    const kernels::Kernel* const kernel = kernels::table(isa_) + static_cast<size_t>(work.kernel);
+    return {"latent", "", [kernel](const Work& w) { return matches_specification(*kernel, w); },
+            call(kernel->run[0], kernel->plan[0])};
   }
   Climb ladder(const std::string& name) override {
     const kernels::Ladder& ladder = find_ladder(isa_, name);
     Climb out{{}, static_cast<size_t>(ladder.product)};
     for (i64 i = 0; i < ladder.count; ++i) {
-      const kernels::Rung& rung = ladder.rungs[i];
-      out.rungs.push_back(
-          {rung.name, rung.does,
-           [&](const Work& w) { return matches_specification(rung, ladder.specification, w); },
-           call(rung.run, rung.plan)});
+      const kernels::Rung rung = ladder.rungs[i];
+      out.rungs.push_back({rung.name, rung.does,
+                           [rung, specification = ladder.specification](const Work& w) {
+                             return matches_specification(rung, specification, w);
+                           },
+                           call(rung.run, rung.plan)});
     }
     return out;
   }
