@@ -493,25 +493,25 @@ void Problem::fill(void* to, size_t operand) const {
 
 void Problem::reset() {
   for (size_t i = 0; i < args_.size(); ++i) {
-    const i64 n = space_of(work_.operands[i]);
-    if (n == 0) continue;
+    const i64 space = space_of(work_.operands[i]);
+    if (space == 0) continue;
     if (!device_) {
       fill(args_[i].p, i);
       continue;
     }
-    const Floats host(n);
+    const Floats host(space);
     fill(host.data(), i);
-    move_bytes(*device_, args_[i].p, host.data(), n * 4);
+    move_bytes(*device_, args_[i].p, host.data(), space * 4);
   }
 }
 
 std::vector<float> Problem::values(size_t operand) const {
-  const i64 n = floats_of(work_.operands[operand]);
-  std::vector<float> out(static_cast<size_t>(n));
+  const i64 count = floats_of(work_.operands[operand]);
+  std::vector<float> out(static_cast<size_t>(count));
   if (device_)
-    move_bytes(*device_, out.data(), floats(operand), n * 4);
-  else if (n > 0)
-    std::memcpy(out.data(), floats(operand), static_cast<size_t>(n) * 4);
+    move_bytes(*device_, out.data(), floats(operand), count * 4);
+  else if (count > 0)
+    std::memcpy(out.data(), floats(operand), static_cast<size_t>(count) * 4);
   return out;
 }
 
@@ -519,13 +519,13 @@ std::string Problem::written() const {
   std::string bytes;
   for (size_t i = 0; i < args_.size(); ++i) {
     if (!is_written(work_.operands[i])) continue;
-    const i64 n = work_.operands[i].count * 4;
+    const i64 size = work_.operands[i].count * 4;
     const size_t before = bytes.size();
-    bytes.resize(before + static_cast<size_t>(n));
+    bytes.resize(before + static_cast<size_t>(size));
     if (device_)
-      move_bytes(*device_, bytes.data() + before, args_[i].p, n);
+      move_bytes(*device_, bytes.data() + before, args_[i].p, size);
     else
-      std::memcpy(bytes.data() + before, args_[i].p, static_cast<size_t>(n));
+      std::memcpy(bytes.data() + before, args_[i].p, static_cast<size_t>(size));
   }
   return bytes;
 }
