@@ -145,7 +145,7 @@ std::vector<Result> BenchRun::measure(const std::string& kernel, const WorkShape
     r.intensity = work.flops / bytes;
     const double roof = r.flops ? std::min(peaks.gflops, r.intensity * bandwidth) : bandwidth;
     r.roofline = 100 * r.rate / roof;
-    if (!processor_->has_roof()) r.rate = r.roofline = NAN;
+    if (!processor_->has_speed()) r.rate = r.roofline = NAN;
     if (processor_->device()) r.device = options_.device;
     out.push_back(std::move(r));
   }
@@ -163,14 +163,11 @@ std::string BenchRun::ratio(const Result& peer, const Result& ours) {
 void BenchRun::add(const Result& r, const std::vector<std::string>& left,
                    const std::vector<std::string>& right, const std::vector<Json::Member>& beyond) {
   std::vector<std::string> cells = left;
-  const bool speed = std::isfinite(r.rate);
-  for (const std::string& cell :
-       {digits(r.time.us), digits(r.time.min), digits(r.time.max), speed ? digits(r.rate) : "",
-        std::string(!speed    ? ""
-                    : r.flops ? "GFLOP/s"
-                              : "GB/s"),
-        speed ? fixed(r.roofline, 1) : ""})
-    cells.push_back(cell);
+  for (const double us : {r.time.us, r.time.min, r.time.max}) cells.push_back(digits(us));
+  if (processor_->has_speed())
+    cells.insert(cells.end(), {digits(r.rate), r.flops ? "GFLOP/s" : "GB/s", fixed(r.roofline, 1)});
+  else
+    cells.insert(cells.end(), 3, "");
   cells.insert(cells.end(), right.begin(), right.end());
   std::vector<Json::Member> members = r.members();
   members.insert(members.end(), beyond.begin(), beyond.end());

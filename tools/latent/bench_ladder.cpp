@@ -82,7 +82,7 @@ int bench_ladder(const KernelBench& options) {
     const auto at = std::find(rungs.begin(), rungs.end(), &product);
     for (size_t i = rungs.size(); at != rungs.end() && i < results.size(); ++i)
       run.ratio(results[i], results[static_cast<size_t>(at - rungs.begin())]);
-    if (run.processor().has_roof() && !options.json && !options.markdown && !options.csv)
+    if (run.processor().has_speed() && !options.json && !options.markdown && !options.csv)
       print("\n" + bar_chart(results, columns()));
   }
   return run.finish("latent bench " + kernel);

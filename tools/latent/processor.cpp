@@ -105,7 +105,7 @@ class Gpu final : public Processor {
   const std::vector<Family>& families() const override { return device_families(); }
   // An emulated device is given little work.
   std::vector<WorkShape> shapes(const Family& f) const override {
-    if (device_.kind() != Device::emulated) return f.shapes;
+    if (has_speed()) return f.shapes;
     std::vector<WorkShape> out;
     for (const WorkShape& shape : f.shapes) {
       const WorkShape little{"", f.small(shape).sizes};
@@ -121,9 +121,10 @@ class Gpu final : public Processor {
   void start(int, double seconds) override { peaks_ = measure_peaks(device_, clock_, seconds); }
   void stop() override {}
   Clock& clock() override { return clock_; }
+  bool has_speed() const override { return device_.kind() != Device::emulated; }
 
   std::string about() const override {
-    if (!has_roof())
+    if (!has_speed())
       return cat(name_,
                  ": CUDA's kernels on this CPU; `us` is the host's time, and says nothing "
                  "of a GPU\n");
@@ -154,7 +155,7 @@ class Gpu final : public Processor {
   }
   Climb ladder(const std::string& name) override {
     const kernels::DeviceLadder* const all =
-        device_.kind() == Device::emulated ? kernels::emulated_ladders() : kernels::cuda_ladders();
+        has_speed() ? kernels::cuda_ladders() : kernels::emulated_ladders();
     std::string names;
     for (i64 i = 0; i < kernels::kDeviceLadders; ++i) {
       names += cat(i > 0 ? ", " : "", all[i].name);

@@ -32,7 +32,7 @@ class Processor {
   virtual void stop() = 0;
   virtual Clock& clock() = 0;
   const Peaks& peaks() const { return peaks_; }
-  bool has_roof() const { return peaks_.gflops > 0; }  // else there is no speed to tell
+  virtual bool has_speed() const { return true; }  // emulated: a time of the host alone
 
   virtual std::string about() const = 0;                  // itself, in a line or two
   virtual std::string how() const = 0;                    // what `us` is
