@@ -236,8 +236,7 @@ class Loop {
   }
 
   void save() {
-    const models::Training& t = t_;
-    t.save(folder_.checkpoints(), {{"preset", plan_.preset}, {"seconds", fixed(spent(), 3)}});
+    t_.save(folder_.checkpoints(), {{"preset", plan_.preset}, {"seconds", fixed(spent(), 3)}});
     saved_ = t_.done();
     last_saved_ = Clock::now();
   }
