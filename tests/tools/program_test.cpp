@@ -362,11 +362,21 @@ TEST_CASE("bench: the keys of the peers") {
                              "--seconds", "0.02", "--json"});
   REQUIRE_MESSAGE(o.code == 0, o.err);
   CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 2);
-  CHECK(keys(o.out.substr(0, o.out.find('\n'))) == "workload impl threads ms min max steps");
+  CHECK(keys(o.out.substr(0, o.out.find('\n'))) == "workload impl threads ms min max steps device");
+  CHECK(value(o.out, "device") == "cpu");
   const Outcome small = run(in, {"bench", "step", "overhead", "--seconds", "0.05", "--json"});
   REQUIRE_MESSAGE(small.code == 0, small.err);
-  CHECK(keys(small.out).starts_with("workload impl threads ms min max steps calls"));
+  CHECK(keys(small.out).starts_with("workload impl threads ms min max steps device calls"));
   CHECK(std::stod(value(small.out, "calls")) > 10);
+  const Outcome there =
+      run(in, {"bench", "step", "overhead", "--device", "emulated", "--seconds", "0.01", "--json"});
+  REQUIRE_MESSAGE(there.code == 0, there.err);
+  CHECK(keys(there.out) == "workload impl threads ms min max steps device replay_us");
+  CHECK(value(there.out, "device") == "emulated");
+  CHECK(std::stod(value(there.out, "replay_us")) > 0);
+  check_refused(in, {"bench", "step", "vae", "--device", "emulated", "--threads", "2"}, 2,
+                {"--threads", "--device cpu"});
+  check_refused(in, {"bench", "step", "vae", "--device", "gpu"}, 2, {"'gpu'", "emulated"});
 }
 
 TEST_CASE("bench kernel: keys, files, verdicts, refusals") {
