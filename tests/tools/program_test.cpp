@@ -152,7 +152,8 @@ TEST_CASE("unknown names are answered with the nearest one, and nothing is writt
   check_refused(in, {"train", "vae", "--device", "cudaa"}, 2, {"Did you mean 'cuda'?"});
   check_refused(in, {"train", "vae", "--device", "cuda"}, 4,
                 {"cuda: ", "The devices cpu and emulated"});
-  check_refused(in, {"train", "vae", "--device", "emulated"}, 4, {"--device cpu"});
+  check_refused(in, {"train", "vae", "--device", "emulated", "--numerics", "fast"}, 1,
+                {"on a device choose exact"});
   check_refused(in, {"train", "vae", "--numerics", "fats"}, 2, {"Did you mean 'fast'?"});
   check_refused(in, {"train", "vae", "--isa", "v9"}, 2, {"v2, v3, v4"});
   check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"no agents in this version"});
