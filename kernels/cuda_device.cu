@@ -25,9 +25,17 @@ void check(const char* call, cudaError_t error) {
 
 struct Event final : gpu::Event {
   cudaEvent_t event = nullptr;
-  Event() { check("cudaEventCreate", cudaEventCreateWithFlags(&event, cudaEventDisableTiming)); }
+  explicit Event(unsigned flags) {
+    check("cudaEventCreate", cudaEventCreateWithFlags(&event, flags));
+  }
   ~Event() override { cudaEventDestroy(event); }
   void synchronize() override { check("cudaEventSynchronize", cudaEventSynchronize(event)); }
+  double milliseconds_since(gpu::Event& earlier) override {
+    float milliseconds = 0;
+    check("cudaEventElapsedTime",
+          cudaEventElapsedTime(&milliseconds, static_cast<Event&>(earlier).event, event));
+    return double(milliseconds);
+  }
 };
 
 struct Graph final : gpu::Graph {
@@ -75,6 +83,18 @@ class Device final : public gpu::Device {
   Device(int index, const char* name) : index_(index), name_(name) {}
 
   std::string name() const override { return name_; }
+  gpu::Facts facts() const override {
+    const double units = attribute(cudaDevAttrComputeCapabilityMajor) == 8 &&
+                                 attribute(cudaDevAttrComputeCapabilityMinor) == 0
+                             ? 64
+                             : 128;  // f32 units of a multiprocessor
+    gpu::Facts f;
+    f.multiprocessors = attribute(cudaDevAttrMultiProcessorCount);
+    f.ghz = attribute(cudaDevAttrClockRate) * 1e-6;  // from kHz
+    f.gflops = f.multiprocessors * units * 2 * f.ghz;
+    f.l2 = size_t(attribute(cudaDevAttrL2CacheSize));
+    return f;
+  }
   void* allocate(size_t bytes) override {
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, bytes > 0 ? bytes : 1);
@@ -143,7 +163,12 @@ class Device final : public gpu::Device {
   void release_host(void* memory) override { check("cudaFreeHost", cudaFreeHost(memory)); }
 
   std::unique_ptr<gpu::Stream> stream() override { return std::make_unique<Stream>(); }
-  std::unique_ptr<gpu::Event> event() override { return std::make_unique<Event>(); }
+  std::unique_ptr<gpu::Event> event() override {
+    return std::make_unique<Event>(cudaEventDisableTiming);
+  }
+  std::unique_ptr<gpu::Event> timed_event() override {
+    return std::make_unique<Event>(cudaEventDefault);
+  }
   void synchronize() override { check("cudaDeviceSynchronize", cudaDeviceSynchronize()); }
 
  private:
@@ -155,6 +180,11 @@ class Device final : public gpu::Device {
     size_t reserved = 0, committed = 0, granularity = 0;
     std::vector<Piece> pieces;
   };
+  i32 attribute(cudaDeviceAttr which) const {
+    int value = 0;
+    check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(&value, which, index_));
+    return value;
+  }
   CUmemAllocationProp properties_of_pieces() const {
     CUmemAllocationProp properties = {};
     properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;

@@ -25,6 +25,8 @@ class Accelerator {
 
   Device kind() const { return kind_; }
   gpu::Device& memory() { return *device_; }
+  gpu::Stream& stream() { return *stream_; }
+  const kernels::DeviceKernel* rows() const { return rows_; }
 
   // Queues a kernel call; `type` 0 is float, 1 double.
   void call(int32_t kernel, int32_t type, const kernels::Arg* args);

@@ -13,6 +13,12 @@ void* open_library(const std::string& file, const std::string& package) {
   return library;
 }
 
+void* open_any_library(const std::vector<std::string>& files, const std::string& package) {
+  for (const std::string& file : files)
+    if (void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
+  return open_library(files.front(), package);
+}
+
 void* symbol(void* library, const char* name, const std::string& file) {
   void* const found = ::dlsym(library, name);
   LAT_CHECK(found, Code::machine, file, "has no function ", name,

@@ -1,11 +1,14 @@
 #pragma once
 // Libraries that are opened at run time, when asked for: never a need of the build.
 #include <string>
+#include <vector>
 
 namespace lat {
 
 // Code::machine names the Debian package that brings the file.
 void* open_library(const std::string& file, const std::string& package);
+// The first of several versions that is there.
+void* open_any_library(const std::vector<std::string>& files, const std::string& package);
 // Code::machine where the library has none of that name.
 void* symbol(void* library, const char* name, const std::string& file);
 

@@ -34,6 +34,7 @@ class Stream final : public gpu::Stream {
   void synchronize() override;
   void begin_capture() override;
   std::unique_ptr<gpu::Graph> end_capture() override;
+  void* native() override { return stream_; }
 
  private:
   void launch_kernel(const void* kernel, const gpu::Launch& how, void** arguments);

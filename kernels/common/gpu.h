@@ -47,6 +47,9 @@ class Event {
  public:
   virtual ~Event() = default;
   virtual void synchronize() = 0;  // waits for its newest record; without one, for nothing
+  // Between the newest records of two timed events, both of which have run. In the emulator time of
+  // the host.
+  virtual double milliseconds_since(Event& earlier) = 0;
 };
 
 // Recorded work, to be run many times. Arguments are kept by value: a pointer stays the pointer and
@@ -80,6 +83,17 @@ class Stream {
   // capturing stream joins its capture, and must be waited for in turn before the end.
   virtual void begin_capture() = 0;
   virtual std::unique_ptr<Graph> end_capture() = 0;
+
+  // The cudaStream_t, for libraries that queue on it; null in the emulator.
+  virtual void* native() = 0;
+};
+
+// What a GPU says of itself; zeros where there is none.
+struct Facts {
+  i32 multiprocessors = 0;
+  double ghz = 0;     // its highest clock
+  double gflops = 0;  // f32 fused multiply-adds without tensor cores, two operations each
+  size_t l2 = 0;      // bytes of the last cache
 };
 
 // Streams, events and graphs must not outlive their device.
@@ -91,6 +105,7 @@ class Device {
   virtual ~Device() = default;
 
   virtual std::string name() const = 0;
+  virtual Facts facts() const = 0;
   virtual void* allocate(size_t bytes) = 0;  // aligned to 256 bytes
   virtual void release(void* memory) = 0;    // after synchronizing
   // Addresses for `most` bytes, of which the first `bytes` are memory once `commit` has said so. What is there already
@@ -103,6 +118,7 @@ class Device {
   virtual void release_host(void* memory) = 0;
   virtual std::unique_ptr<Stream> stream() = 0;
   virtual std::unique_ptr<Event> event() = 0;
+  virtual std::unique_ptr<Event> timed_event() = 0;  // knows when it was passed
   virtual void synchronize() = 0;
 };
 

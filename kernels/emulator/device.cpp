@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,10 @@ struct Event final : gpu::Event {
   size_t number;
   Event(Device& d, size_t n) : device(d), number(n) {}
   void synchronize() override { device.finish_event(number); }
+  double milliseconds_since(gpu::Event& earlier) override {
+    return device.milliseconds_of(number) -
+           device.milliseconds_of(static_cast<Event&>(earlier).number);
+  }
 };
 
 namespace {
@@ -212,6 +217,12 @@ std::unique_ptr<gpu::Event> Device::event() {
   return std::make_unique<Event>(*this, events_.size() - 1);
 }
 
+std::unique_ptr<gpu::Event> Device::timed_event() {
+  auto made = event();
+  events_.back().timed = true;
+  return made;
+}
+
 void Device::synchronize() {
   refuse_while_capturing("synchronize");
   finish(nullptr);
@@ -247,8 +258,12 @@ bool Device::step() {
     s.queue_.clear();
     s.done_ = 0;
   }
-  if (work.kind == Stream::Work::is_record)
-    events_[work.event].done = std::max(events_[work.event].done, work.number);
+  if (work.kind == Stream::Work::is_record) {
+    EventState& e = events_[work.event];
+    e.done = std::max(e.done, work.number);
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    e.milliseconds = std::chrono::duration<double, std::milli>(now).count();
+  }
   if (work.kind == Stream::Work::is_call) work.run();
   return true;
 }
@@ -263,6 +278,14 @@ void Device::finish_event(size_t number) {
     failure_ = error.what();
     throw;
   }
+}
+
+double Device::milliseconds_of(size_t number) const {
+  const EventState& e = events_[number];
+  if (!e.timed) throw gpu::Error("the time of an event that is not timed: make a timed_event");
+  if (e.recorded == 0 || e.done < e.recorded)
+    throw gpu::Error("the time of an event that has not been passed: synchronize with it first");
+  return e.milliseconds;
 }
 
 // Runs until a stream (nullptr: every one) has nothing left.
@@ -415,7 +438,10 @@ std::unique_ptr<gpu::Graph> Stream::end_capture() {
   device_.captures_.erase(mine);
   for (Stream* s : graph->work->streams) s->capture_ = nullptr;
   for (Device::EventState& e : device_.events_)
-    if (e.capture == graph->work.get()) e = {e.recorded, e.done, nullptr, {}};
+    if (e.capture == graph->work.get()) {
+      e.capture = nullptr;
+      e.last.clear();
+    }
 
   std::vector<char> joined(graph->work->nodes.size());
   for (const size_t k : last_) joined[k] = 1;

@@ -49,6 +49,7 @@ class Stream final : public gpu::Stream {
   void synchronize() override;
   void begin_capture() override;
   std::unique_ptr<gpu::Graph> end_capture() override;
+  void* native() override { return nullptr; }
 
  private:
   friend class Device;
@@ -86,6 +87,7 @@ class Device final : public gpu::Device {
   ~Device() override;
 
   std::string name() const override { return "emulated GPU"; }
+  gpu::Facts facts() const override { return {}; }
   void* allocate(size_t bytes) override;
   void release(void* memory) override;
   void* reserve(size_t most) override;
@@ -95,6 +97,7 @@ class Device final : public gpu::Device {
   void release_host(void* memory) override;
   std::unique_ptr<gpu::Stream> stream() override;
   std::unique_ptr<gpu::Event> event() override;
+  std::unique_ptr<gpu::Event> timed_event() override;
   void synchronize() override;
 
   // Whether an address lies in memory that is allocated now, its end included.
@@ -112,12 +115,15 @@ class Device final : public gpu::Device {
   };
   struct EventState {
     u64 recorded = 0, done = 0;
+    bool timed = false;
+    double milliseconds = 0;     // when it was done, by the host's clock
     Capture* capture = nullptr;  // newest record is part of it
     std::vector<size_t> last;
   };
   const Allocation* find(const void* address) const;
   Allocation& range(const void* base);
   void finish_event(size_t number);
+  double milliseconds_of(size_t number) const;
   void check_range(const void* address, size_t bytes, const char* what) const;
   void check_guards(const std::string& after) const;
   void check_released() const;

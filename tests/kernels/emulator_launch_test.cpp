@@ -37,6 +37,27 @@ TEST_CASE("emulator: a graph repeats what was recorded") {
   }
 }
 
+TEST_CASE("emulator: timed events tell the time between them, once both are passed") {
+  Bench b;
+  const auto start = b.device.timed_event(), stop = b.device.timed_event();
+  const auto plain = b.device.event();
+  float* const x = b.array(ramp(4));
+  CHECK(says(report([&] { stop->milliseconds_since(*start); }), "has not been passed"));
+  b.stream.record(*start);
+  b.stream.launch(add, {1, 4}, x, x, 1.0f, 4);
+  b.stream.record(*stop);
+  CHECK(says(report([&] { stop->milliseconds_since(*start); }), "has not been passed"));
+  stop->synchronize();
+  CHECK(stop->milliseconds_since(*start) >= 0);
+  CHECK(start->milliseconds_since(*stop) == -stop->milliseconds_since(*start));
+  b.stream.record(*start);
+  CHECK(says(report([&] { stop->milliseconds_since(*start); }), "has not been passed"));
+  b.stream.record(*plain);
+  b.stream.synchronize();
+  CHECK(start->milliseconds_since(*stop) >= 0);
+  CHECK(says(report([&] { stop->milliseconds_since(*plain); }), "not timed"));
+}
+
 TEST_CASE("emulator: what a capture refuses") {
   Bench b;
   float* const x = b.array(ramp(4));

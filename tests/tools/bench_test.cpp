@@ -10,9 +10,9 @@
 #include <fstream>
 
 #include "engine/core/error.h"
+#include "engine/core/fast.h"
 #include "engine/core/library.h"
-#include "tools/latent/peers.h"
-#include "tools/latent/results.h"
+#include "tools/latent/bench_kernel.h"
 
 namespace {
 
@@ -90,6 +90,13 @@ TEST_CASE("results come back from a file as they went") {
       line ==
       R"({"kernel": "conv forward", "shape": ["own", 1, 2], "impl": "latent", "threads": 2, "us": 12.34, )"
       R"("gflops": 99.5, "roofline": 84.2, "min": 11.0, "max": 15.0, "low": 11.0, "high": 15.0})");
+  Result on_gpu = r;
+  on_gpu.device = "cuda";
+  CHECK(on_gpu.key() != r.key());
+  const std::string gpu_line = Json::object(on_gpu.members()).line();
+  CHECK(contains(gpu_line, R"("high": 15.0, "device": "cuda"})"));
+  on_gpu.rate = on_gpu.roofline = NAN;
+  CHECK(contains(Json::object(on_gpu.members()).line(), R"("gflops": null, "roofline": null)"));
   std::string path = (std::filesystem::temp_directory_path() / "latent_bench_XXXXXX").string();
   ::close(::mkstemp(path.data()));
   const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
@@ -99,6 +106,8 @@ TEST_CASE("results come back from a file as they went") {
   CHECK(back[0].key() == r.key());
   CHECK(back[0].time.us == 12.34);
   CHECK(back[0].time.high == 15);
+  write(gpu_line + "\n");
+  CHECK(read_results(path).at(0).key() == on_gpu.key());
   // The lines of ../peers carry no spread: then the median is all there is.
   write(
       "{\"kernel\": \"copy\", \"shape\": [8], \"impl\": \"torch\", \"threads\": 1, \"us\": 3.5}\n");
@@ -129,6 +138,68 @@ TEST_CASE("a kernel that differs in one bit gets no speed") {
   Kernel wrong = best(work.kernel);
   wrong.run[0] = flipped_copy;
   CHECK_FALSE(matches_specification(wrong, work));
+}
+
+TEST_CASE("on a device too a kernel that differs in one bit gets no speed") {
+  lat::Accelerator device("emulated");
+  const Family& copy = *find_families("copy").at(0);
+  const Work work = copy.describe({"", {1000}});
+  const auto& row = device.rows()[static_cast<int>(work.kernel)];
+  const auto truth = best(work.kernel).run[0];
+  CHECK(matches_specification({"right", "", row.run[0], row.scratch[0]}, truth, work, device));
+  CHECK_FALSE(
+      matches_specification({"wrong", "", row.run[0], row.scratch[0]}, flipped_copy, work, device));
+  DeviceClock clock(device);
+  const Problem problem(work, &device);
+  CHECK(problem.values(0) != problem.values(1));
+  const auto run = queued({"", "", row.run[0], row.scratch[0]}, problem, device);
+  const auto times = clock.interleave({run, run}, 1e-3);
+  REQUIRE(times.size() == 2);
+  for (const Timing& t : times) {
+    CHECK(t.min <= t.us);
+    CHECK(t.us <= t.max);
+  }
+  CHECK(problem.values(0) == problem.values(1));
+  CHECK(problem.values(1) == Problem(work).values(1));
+}
+
+TEST_CASE("a device is timed on the shapes of the CPU and its own, and every one is a call") {
+  for (const Family& f : families()) {
+    const Family& g = *find_families(f.name, device_families()).front();
+    CHECK(g.shapes.size() >= f.shapes.size());
+  }
+  i64 large = 0;
+  for (const Family& f : device_families())
+    for (const WorkShape& shape : f.shapes) {
+      const Work work = f.describe(shape);
+      CHECK(work.read() + work.written() > 0);
+      CHECK((work.flops > 0) == (work.terms > 0));
+      large += work.operands[0].count == i64{1} << 26;
+    }
+  CHECK(large > 5);
+}
+
+TEST_CASE("sums in another order are held against the bound of their terms") {
+  const Family& gemm = families().front();
+  const Work work = gemm.describe({"", {3, 4, 50}}), sizes = work.absolute();
+  CHECK(work.terms == 50);
+  CHECK(find_families("conv data")[0]->describe({"", {1, 4, 4, 2, 5, 3, 1, 1}}).terms == 45);
+  CHECK(find_families("conv filter")[0]->describe({"", {3, 4, 4, 2, 5, 3, 1, 1}}).terms == 48);
+  Problem exact(work), absolute(sizes);
+  const Kernel& spec = lat::kernels::table(lat::kernels::Isa::spec)[int(work.kernel)];
+  for (const Problem* p : {&exact, &absolute}) spec.run[0](p->args().data(), {});
+  const std::vector<float> ours = exact.values(0), sums = absolute.values(0);
+  for (size_t i = 0; i < ours.size(); ++i) CHECK(std::fabs(ours[i]) < sums[i]);
+  std::vector<float> theirs = ours;
+  Distance distance;
+  CHECK(distance.note(theirs.data(), ours.data(), sums.data(), 12, work.terms));
+  theirs[5] += float(0.9 * lat::fast_bound(50)) * sums[5];
+  CHECK(distance.note(theirs.data(), ours.data(), sums.data(), 12, work.terms));
+  theirs[5] = ours[5] + float(1.2 * lat::fast_bound(50)) * sums[5];
+  CHECK_FALSE(distance.note(theirs.data(), ours.data(), sums.data(), 12, work.terms));
+  theirs[5] = NAN;
+  CHECK_FALSE(distance.note(theirs.data(), ours.data(), sums.data(), 12, work.terms));
+  CHECK(contains(distance.text(), "sum |a b|, where the bound is"));
 }
 
 TEST_CASE("every kind of work matches its specification and counts what it moves") {
@@ -214,6 +285,18 @@ TEST_CASE("peers: the same numbers as plain loops, or the package that is missin
   const Error absent = thrown([] { lat::open_library("libno_such_library.so.7", "libno-such7"); });
   CHECK(absent.code == Code::machine);
   CHECK(contains(absent.what(), "apt-get install libno-such7"));
+  const Error versions = thrown([] {
+    lat::open_any_library({"libno_such.so.9", "libno_such.so.8"}, "libno-such9");
+  });
+  CHECK(versions.code == Code::machine);
+  CHECK(contains(versions.what(), "libno_such.so.9: cannot be opened"));
+  CHECK(std::string(versions.what()).find('\n') == std::string::npos);
+  lat::Accelerator device("emulated");
+  for (const std::string name : {"cublaslt", "cudnn"}) {
+    CHECK(thrown([&] { open_peer(name); }).code == Code::usage);
+    CHECK(thrown([&] { open_peer(name, &device); }).code == Code::machine);
+  }
+  CHECK(thrown([&] { open_peer("onednn", &device); }).code == Code::usage);
   CHECK(contains(thrown([] { open_peer("openblass"); }).what(), "Did you mean 'openblas'?"));
   struct Library {
     std::string name;
@@ -261,6 +344,46 @@ TEST_CASE("peers: the same numbers as plain loops, or the package that is missin
   }
 }
 
+TEST_CASE("peers on a GPU: within the bound of exact, where there is one") {
+  std::unique_ptr<lat::Accelerator> device;
+  try {
+    device = std::make_unique<lat::Accelerator>("cuda");
+  } catch (const Error& error) {
+    CHECK(error.code == Code::machine);
+    MESSAGE(std::string(error.what()));
+    return;
+  }
+  for (const std::string name : {"cublaslt", "cudnn"}) {
+    std::unique_ptr<Peer> peer;
+    try {
+      peer = open_peer(name, device.get());
+    } catch (const Error& error) {
+      CHECK(contains(error.what(), "apt-get install"));
+      MESSAGE(std::string(error.what()));
+      continue;
+    }
+    for (const Family* f : find_families("gemm,linear relu,conv", device_families())) {
+      CAPTURE(f->name);
+      const bool conv = f->name.starts_with("conv");
+      const WorkShape shape{
+          "", conv ? std::vector<i64>{2, 16, 16, 32, 64, 3, 1, 1} : std::vector<i64>{64, 96, 160}};
+      const Work work = f->describe(shape);
+      const auto& row = device->rows()[static_cast<int>(work.kernel)];
+      Problem problem(work, device.get());
+      const Problem sizes(work.absolute(), device.get());
+      for (const Problem* p : std::initializer_list<const Problem*>{&problem, &sizes})
+        queued({"", "", row.run[0], row.scratch[0]}, *p, *device)();
+      const PeerCall call = peer->prepare(*f, shape, problem);
+      CHECK(bool(call.run) == (conv == (name == "cudnn")));
+      if (!call.run) continue;
+      call.run();
+      Distance distance;
+      CHECK(distance.note(call.output(), problem.values(0).data(), sizes.values(0).data(),
+                          work.operands[0].count, work.terms));
+    }
+  }
+}
+
 TEST_CASE("the plot is whole XML and holds every result") {
   Peaks peaks;
   peaks.gflops = 100;
@@ -286,7 +409,7 @@ TEST_CASE("the plot is whole XML and holds every result") {
 
 TEST_CASE("the clock sees a machine and bounds it") {
   BoundTeam bound(2);
-  Clock clock(bound.team(), lat::kernels::best_isa());
+  TeamClock clock(bound.team(), lat::kernels::best_isa());
   const Peaks peaks = measure_peaks(bound.team(), clock, lat::kernels::best_isa(), 1e-3);
   CHECK(peaks.gflops > 0);
   CHECK(peaks.levels.back().name == "memory");

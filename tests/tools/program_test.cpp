@@ -443,6 +443,65 @@ TEST_CASE("bench kernel: keys, files, verdicts, refusals") {
   check_refused(in, {"bench", "step", "vae", "--against", "openblas"}, 2, {"--against"});
 }
 
+TEST_CASE("bench on a device: a line a row, and what is missing") {
+  const Folder in;
+  const auto on = [](const Words& what) {
+    return Words{"bench"} + what + Words{"--device", "emulated", "--seconds", "0.001"};
+  };
+  struct Case {
+    std::string names, shape, unit;
+    int64_t lines;
+  };
+  for (const Case& c : {Case{"gemm,linear relu", "9,17,31", "gflops", 4},
+                        Case{"conv", "1,5,6,3,4,3,2,1", "gflops", 4},
+                        Case{"row_sum,reparameterise_kl,gaussian_kl", "3,70", "gbps", 3},
+                        Case{"copy,exp,adam", "300", "gbps", 3}}) {
+    const Outcome o = run(in, on({"kernel", c.names, "--shape", c.shape, "--json"}));
+    CAPTURE(c.names);
+    REQUIRE_MESSAGE(o.code == 0, o.err);
+    CHECK(std::count(o.out.begin(), o.out.end(), '\n') == c.lines);
+    const std::string line = o.out.substr(0, o.out.find('\n'));
+    CHECK(keys(line) ==
+          "kernel shape impl threads us " + c.unit + " roofline min max low high device");
+    CHECK(value(line, "device") == "emulated");
+    // Time of the host is no speed of a GPU.
+    CHECK(value(line, c.unit) == "null");
+    CHECK(value(line, "roofline") == "null");
+    CHECK(std::stod(value(line, "us")) > 0);
+  }
+  const Outcome people = run(in, on({"kernel", "exp", "--save", "new.jsonl"}));
+  CHECK(contains(people.out, "says nothing of a GPU"));
+  CHECK(contains(people.out, "warm operands"));
+  CHECK(contains(people.out, "exp     [10007]"));
+  CHECK_FALSE(contains(people.out, "GB/s"));
+  CHECK(contains(run(in, on({"kernel", "exp", "--compare", "new.jsonl"})).out,
+                 "0 of its lines were not timed now"));
+
+  const Words ladder{"ladder", "reparameterise_kl", "--shape", "5,70"};
+  const Outcome rungs = run(in, on(ladder + Words{"--json"}));
+  REQUIRE_MESSAGE(rungs.code == 0, rungs.err);
+  CHECK(std::count(rungs.out.begin(), rungs.out.end(), '\n') == 5);
+  CHECK(contains(rungs.out, R"("impl": "05_no_conflicts")"));
+  CHECK(contains(rungs.out, R"("gain": )"));
+  CHECK_FALSE(contains(run(in, on(ladder)).out, "% of the roof"));
+  check_refused(in, on({"ladder", "gemm"}), 2, {"'gemm'", "There are reparameterise_kl"});
+
+  check_refused(in, {"bench", "kernel", "gemm", "--device", "cudaa"}, 2, {"Did you mean 'cuda'?"});
+  check_refused(in, {"bench", "kernel", "gemm", "--device", "cuda:x"}, 2, {"'cuda:x'"});
+  check_refused(in, {"bench", "kernel", "gemm", "--device", "cuda:99"}, 4, {"cuda:99: "});
+  check_refused(in, {"bench", "kernel", "reparameterise_kl"}, 2, {"no kernel is called"});
+  for (const std::string name : {"cublaslt", "cudnn"}) {
+    check_refused(in, {"bench", "kernel", "gemm", "--against", name}, 2, {name, "--device cuda"});
+    check_refused(in, on({"kernel", "gemm", "--against", name}), 4,
+                  {name == "cudnn" ? "libcudnn.so.9" : "libcublasLt.so.13"});
+  }
+  check_refused(in, on({"kernel", "gemm", "--against", "openblas"}), 2, {"not on a device"});
+  check_refused(in, on({"kernel", "gemm", "--isa", "v3"}), 2, {"--isa", "--device cpu"});
+  check_refused(in, on({"kernel", "gemm", "--threads", "2"}), 2, {"--threads"});
+  check_refused(in, on({"kernel", "gemm", "--svg", "x.svg"}), 2, {"no speed"});
+  check_refused(in, on({"step", "vae"}), 2, {"--device"});
+}
+
 TEST_CASE("bench ladder: a line a rung, files, refusals") {
   const Folder in;
   const Words quick{"bench",     "ladder", "gemm",      "--shape", "9,17,31",

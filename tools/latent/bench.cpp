@@ -182,7 +182,10 @@ int bench(const Args& args) {
            {"--seconds", &time, "for each line (3 for a step, else 0.3)"},
            {"--json", &json, "one JSON object a line"},
            {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
-           {"--against", &kernel.against, "openblas,onednn: in turns, in this process"},
+           {"--device", &kernel.device,
+            "cpu, or where a kernel runs: cuda, cuda:N, emulated (on this CPU, for its bits)"},
+           {"--against", &kernel.against,
+            "openblas,onednn; on a GPU cublaslt,cudnn: in turns, in this process"},
            {"--numerics", &kernel.numerics, "fast: what it would choose, beside exact"},
            {"--isa", &kernel.isa, "v2, v3 or v4 (the best here)"},
            {"--markdown", &kernel.markdown, "a table for a page"},
@@ -202,8 +205,9 @@ int bench(const Args& args) {
             kind.empty() ? "nothing to time is named."
                          : cat("'", kind, "' cannot be timed.", suggestion(kind, kinds)),
             " Expected: ", kForms);
+  if (kernel.device == "auto") kernel.device = Accelerator::best();
   std::vector<i64> counts = whole_numbers("--threads", threads, 1);
-  if (counts.empty()) counts = {usable_cores()};
+  if (counts.empty()) counts = {kernel.device == "cpu" ? usable_cores() : 1};
   if (kind != "step") {
     LAT_CHECK(batch.empty(), Code::usage, "--batch", "belongs to a step; a ", kind,
               " has a --shape");
@@ -215,12 +219,17 @@ int bench(const Args& args) {
     kernel.json = json;
     LAT_CHECK(kind == "kernel" || kernel.numerics == "exact", Code::usage, "--numerics",
               "belongs to  latent bench kernel; every rung of a ladder is exact");
-    return kind == "kernel" ? bench_kernels(kernel) : bench_ladder(kernel);
+    try {
+      return kind == "kernel" ? bench_kernels(kernel) : bench_ladder(kernel);
+    } catch (const gpu::Error& error) {
+      fail(Code::machine, kernel.device, error.what());
+    }
   }
   for (const auto& [flag, given] : std::initializer_list<std::pair<const char*, bool>>{
            {"--shape", !kernel.shape.empty()},
            {"--against", !kernel.against.empty()},
            {"--isa", !kernel.isa.empty()},
+           {"--device", kernel.device != "cpu"},
            {"--numerics", kernel.numerics != "exact"},
            {"--markdown", kernel.markdown},
            {"--csv", kernel.csv},

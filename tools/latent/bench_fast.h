@@ -15,8 +15,7 @@ class FastBench {
 
   // What `fast` calls for this product, its output apart from the problem's. Nothing for other work. Exact's output
   // stands in operand 0; its distance from fast's is noted.
-  std::optional<Candidate> candidate(const Family& family, const WorkShape& shape, const Work& work,
-                                     Problem& problem);
+  std::optional<Candidate> candidate(const Family& family, const Work& work, Problem& problem);
   // Notes how it fared against the quicker of ours and OpenBLAS's, if all three were timed.
   void note(const std::vector<Result>& results);
   // For the end of the run.
@@ -26,9 +25,7 @@ class FastBench {
   Fast fast_;
   Team& team_;
   std::vector<double> shares_;  // the quicker one's time over fast's
-  double furthest_ = 0;         // largest |fast - exact| / sum |a b| ...
-  double bound_ = 0,
-         used_ = 0;  // ... the bound there; largest share of its bound that any shape used
+  Distance distance_;
 };
 
 }  // namespace lat::tools

@@ -5,7 +5,7 @@
 
 #include "engine/data/file.h"
 #include "tools/latent/args.h"
-#include "tools/latent/bench_fast.h"
+#include "tools/latent/processor.h"
 #include "tools/latent/run_folder.h"
 #include "tools/latent/settings.h"
 
@@ -33,13 +33,23 @@ std::string capacity(const Level& l) {
 
 }  // namespace
 
-BenchRun::BenchRun(const KernelBench& options)
-    : options_(options),
-      isa_(resolve({.threads = "1", .numerics = options.numerics, .isa = options.isa}).isa) {
+BenchRun::BenchRun(const KernelBench& options) : options_(options) {
+  const Machine machine = resolve(
+      {.threads = "1", .device = options.device, .numerics = options.numerics, .isa = options.isa});
   LAT_CHECK(options.json + options.markdown + options.csv <= 1, Code::usage, "",
             "expected one of --json, --markdown, --csv");
-  for (const std::string& name : words_of(options.against)) peers_.push_back(open_peer(name));
-  LAT_CHECK(options.numerics == "exact" || is_peer("OpenBLAS"), Code::usage, "--numerics fast",
+  const bool on_cpu = machine.device == "cpu";
+  for (const auto& [flag, given] : std::initializer_list<std::pair<const char*, bool>>{
+           {"--isa", !options.isa.empty()},
+           {"--numerics", machine.fast},
+           {"--threads", options.threads.size() != 1 || options.threads[0] != 1}})
+    LAT_CHECK(on_cpu || !given, Code::usage, flag, "belongs to --device cpu");
+  LAT_CHECK(machine.device != "emulated" || options.svg.empty(), Code::usage, "--svg",
+            "an emulated device has no speed to plot");
+  processor_ = on_cpu ? cpu_processor(machine.isa, machine.fast) : device_processor(machine.device);
+  for (const std::string& name : words_of(options.against))
+    peers_.push_back(open_peer(name, processor_->device()));
+  LAT_CHECK(!machine.fast || is_peer("OpenBLAS"), Code::usage, "--numerics fast",
             "takes the quicker of two. Add  --against openblas");
   if (!options.compare.empty())
     for (const Result& r : read_results(options.compare)) before_[r.key()] = r.time;
@@ -66,24 +76,19 @@ bool BenchRun::is_peer(const std::string& impl) const {
 }
 
 void BenchRun::begin(int threads) {
-  clock_.reset();
-  fast_.reset();
-  bound_.reset();
+  processor_->stop();
   threads_ = threads;
   // The peers start their threads here: started later they would inherit the core to which this thread is bound.
   for (const auto& peer : peers_) {
+    if (processor_->device()) break;
     peer->set_threads(threads);
     const Family& gemm = families().front();
     const WorkShape shape{"", {256, 256, 256}};
     Problem problem(gemm.describe(shape));
     if (const PeerCall call = peer->prepare(gemm, shape, problem); call.run) call.run();
   }
-  bound_ = std::make_unique<BoundTeam>(threads);
-  if (options_.numerics == "fast") fast_ = std::make_unique<FastBench>(isa_, bound_->team());
   if (is_terminal()) live_.show("measuring what the machine can do");
-  clock_ = std::make_unique<Clock>(bound_->team(), isa_);
-  peaks_ =
-      measure_peaks(bound_->team(), *clock_, isa_, std::clamp(options_.seconds / 10, 1e-3, 0.03));
+  processor_->start(threads, std::clamp(options_.seconds / 10, 1e-3, 0.03));
   live_.clear();
   print_facts();
   std::vector<Table::Column> columns = left_;
@@ -100,25 +105,21 @@ void BenchRun::begin(int threads) {
 }
 
 void BenchRun::print_facts() {
-  std::string text = cat("CPU ", cpu_name(), ", ", kernels::isa_name(isa_), ", ", threads_,
-                         threads_ == 1 ? " thread" : " threads, each",
-                         bound_->bound() ? " bound to its own core" : " not bound", "; peak ",
-                         fixed(peaks_.gflops, 1), " GFLOP/s\n");
+  std::string text = processor_->about();
   for (const auto& p : peers_) text += cat(p->name(), ": ", p->about(), "\n");
-  const bool markdown = options_.markdown;
-  if (markdown) text += "\n";
-  const Table levels(
-      markdown ? Table::markdown : Table::people,
-      {{"GB/s", 6, true}, {"holds", 10}, {"read", 7}, {"write", 7}, {"copy", 7}, {"triad", 7}});
-  text += levels.head();
-  for (const Level& l : peaks_.levels)
-    text += levels.row({l.name, capacity(l), fixed(l.read, 1), fixed(l.write, 1), fixed(l.copy, 1),
-                        fixed(l.triad, 1)});
-  text += cat(markdown ? "\n" : "",
-              "us: median of chunks of calls on warm operands, in turns; chunks during which a "
-              "probe or the "
-              "scheduler shows another process are taken again\n",
-              meaning_, "\n");
+  if (!processor_->device()) {
+    const bool markdown = options_.markdown;
+    if (markdown) text += "\n";
+    const Table levels(
+        markdown ? Table::markdown : Table::people,
+        {{"GB/s", 6, true}, {"holds", 10}, {"read", 7}, {"write", 7}, {"copy", 7}, {"triad", 7}});
+    text += levels.head();
+    for (const Level& l : processor_->peaks().levels)
+      text += levels.row({l.name, capacity(l), fixed(l.read, 1), fixed(l.write, 1),
+                          fixed(l.copy, 1), fixed(l.triad, 1)});
+    if (markdown) text += "\n";
+  }
+  text += cat(processor_->how(), meaning_, "\n");
   if (options_.json || options_.csv)
     say_line(text);
   else
@@ -130,19 +131,22 @@ std::vector<Result> BenchRun::measure(const std::string& kernel, const WorkShape
   std::vector<std::function<void()>> runs;
   for (const Candidate& c : candidates) runs.push_back(c.run);
   if (is_terminal()) live_.show(cat(kernel, " ", shape.json()));
-  const std::vector<Timing> times = clock_->interleave(runs, options_.seconds);
+  const std::vector<Timing> times = processor_->clock().interleave(runs, options_.seconds);
   live_.clear();
 
+  const Peaks& peaks = processor_->peaks();
   const double bytes = work.read() + work.written();
-  const double bandwidth = peaks_.bandwidth(work.read(), work.written());
+  const double bandwidth = peaks.bandwidth(work.read(), work.written());
   std::vector<Result> out;
   for (size_t i = 0; i < candidates.size(); ++i) {
     Result r{kernel, shape.json(), candidates[i].impl, threads_, times[i]};
     r.flops = work.flops > 0;
     r.rate = (r.flops ? work.flops : bytes) / r.time.us / 1e3;
     r.intensity = work.flops / bytes;
-    const double roof = r.flops ? std::min(peaks_.gflops, r.intensity * bandwidth) : bandwidth;
+    const double roof = r.flops ? std::min(peaks.gflops, r.intensity * bandwidth) : bandwidth;
     r.roofline = 100 * r.rate / roof;
+    if (!processor_->has_speed()) r.rate = r.roofline = NAN;
+    if (processor_->device()) r.device = options_.device;
     out.push_back(std::move(r));
   }
   return out;
@@ -159,10 +163,11 @@ std::string BenchRun::ratio(const Result& peer, const Result& ours) {
 void BenchRun::add(const Result& r, const std::vector<std::string>& left,
                    const std::vector<std::string>& right, const std::vector<Json::Member>& beyond) {
   std::vector<std::string> cells = left;
-  for (const std::string& cell :
-       {digits(r.time.us), digits(r.time.min), digits(r.time.max), digits(r.rate),
-        std::string(r.flops ? "GFLOP/s" : "GB/s"), fixed(r.roofline, 1)})
-    cells.push_back(cell);
+  for (const double us : {r.time.us, r.time.min, r.time.max}) cells.push_back(digits(us));
+  if (processor_->has_speed())
+    cells.insert(cells.end(), {digits(r.rate), r.flops ? "GFLOP/s" : "GB/s", fixed(r.roofline, 1)});
+  else
+    cells.insert(cells.end(), 3, "");
   cells.insert(cells.end(), right.begin(), right.end());
   std::vector<Json::Member> members = r.members();
   members.insert(members.end(), beyond.begin(), beyond.end());
@@ -194,17 +199,16 @@ void BenchRun::refuse(const std::string& kernel, const WorkShape& shape, const s
 
 Json BenchRun::machine() const {
   std::vector<Json> levels;
-  for (const Level& l : peaks_.levels)
+  for (const Level& l : processor_->peaks().levels)
     levels.push_back(Json::object({{"name", l.name},
                                    {"read", l.read},
                                    {"write", l.write},
                                    {"copy", l.copy},
                                    {"triad", l.triad}}));
-  return Json::object({{"machine", Json::object({{"cpu", cpu_name()},
-                                                 {"isa", kernels::isa_name(isa_)},
-                                                 {"threads", threads_},
-                                                 {"gflops", peaks_.gflops},
-                                                 {"levels", Json::array(levels)}})}});
+  std::vector<Json::Member> members = processor_->members();
+  members.push_back({"gflops", processor_->peaks().gflops});
+  members.push_back({"levels", Json::array(levels)});
+  return Json::object({{"machine", Json::object(members)}});
 }
 
 int BenchRun::finish(const std::string& title) {
@@ -223,7 +227,10 @@ int BenchRun::finish(const std::string& title) {
              fixed(std::exp(logs / static_cast<double>(list.size())), 2), ", worst ",
              fixed(worst.first, 2), " at ", worst.second));
   }
-  if (fast_ && !fast_->summary().empty()) tell(fast_->summary());
+  for (const auto& [peer, distance] : distances_)
+    tell(cat("|", peer, " - exact| ", distance.text()));
+  const FastBench* const fast = processor_->fast();
+  if (fast && !fast->summary().empty()) tell(fast->summary());
   if (unsteady_ > 0)
     tell(cat("~: ", unsteady_,
              " ratios stand in no mean: the machine was busy with something else"));
@@ -239,9 +246,30 @@ int BenchRun::finish(const std::string& title) {
     for (const Result& r : results_) lines += Json::object(r.members()).line() + "\n";
     write_file_atomic(options_.save, lines);
   }
-  if (!options_.svg.empty()) write_file_atomic(options_.svg, plot(title, peaks_, results_));
+  if (!options_.svg.empty())
+    write_file_atomic(options_.svg, plot(title, processor_->peaks(), results_));
   if (refused_ > 0) return static_cast<int>(Code::failed);
   return verdicts_[Verdict::slower] > 0 ? static_cast<int>(Code::expectation) : 0;
+}
+
+bool Distance::note(const float* theirs, const float* exact, const float* sums_of_sizes, i64 n,
+                    i64 terms) {
+  const double bound = fast_bound(terms);
+  double apart = 0;
+  bool close = true;
+  for (i64 i = 0; i < n; ++i) {
+    const double d = std::fabs(double{theirs[i]} - exact[i]), size = sums_of_sizes[i];
+    close = close && d <= bound * size;  // not of a NaN
+    if (size > 0) apart = std::max(apart, d / size);
+  }
+  if (apart >= furthest_) furthest_ = apart, bound_ = bound;
+  used_ = std::max(used_, apart / bound);
+  return close;
+}
+
+std::string Distance::text() const {
+  return cat("at most ", furthest_, " sum |a b|, where the bound is ", bound_,
+             "; no shape used more than ", fixed(100 * used_, 1), " % of its bound");
 }
 
 std::string ratio_text(const Result& above, const Result& below) {
@@ -260,13 +288,25 @@ bool nearly_equal(const float* a, const float* b, i64 n) {
 }
 
 std::vector<Candidate> checked_peers(BenchRun& run, const Family& family, const WorkShape& shape,
-                                     const Work& work, Problem& problem) {
+                                     const Work& work, Problem& problem, const Version& ours) {
+  Accelerator* const device = run.processor().device();
+  const i64 n = work.operands[0].count;
   std::vector<Candidate> out;
   for (const auto& peer : run.peers()) {
     const PeerCall call = peer->prepare(family, shape, problem);
     if (!call.run) continue;
     call.run();
-    if (nearly_equal(problem.floats(0), call.output(), work.operands[0].count))
+    bool same = false;
+    if (device) {
+      const Problem sizes(work.absolute(), device);
+      ours.on(sizes)();
+      same =
+          run.distance(peer->name())
+              .note(call.output(), problem.values(0).data(), sizes.values(0).data(), n, work.terms);
+    } else {
+      same = nearly_equal(problem.floats(0), call.output(), n);
+    }
+    if (same)
       out.push_back({peer->name(), call.run});
     else
       run.refuse(family.name, shape, peer->name(), "gives other numbers than latent");
@@ -275,14 +315,15 @@ std::vector<Candidate> checked_peers(BenchRun& run, const Family& family, const 
 }
 
 int bench_kernels(const KernelBench& options) {
-  const std::vector<const Family*> chosen = find_families(options.names);
   LAT_CHECK(options.shape.empty() || !options.names.empty(), Code::usage, "--shape",
             "belongs to one kernel. Expected:  latent bench kernel gemm --shape 128,400,784");
+  BenchRun run(options);
+  Processor& processor = run.processor();
+  const std::vector<const Family*> chosen = find_families(options.names, processor.families());
   const auto shapes_of = [&](const Family& f) {
-    if (options.shape.empty()) return f.shapes;
+    if (options.shape.empty()) return processor.shapes(f);
     return std::vector<WorkShape>{{"", whole_numbers("--shape", options.shape, 0)}};
   };
-  BenchRun run(options);
   size_t name = 6, text = 5;
   for (const Family* f : chosen)
     for (const WorkShape& shape : shapes_of(*f)) {
@@ -300,26 +341,22 @@ int bench_kernels(const KernelBench& options) {
     for (const Family* f : chosen)
       for (const WorkShape& shape : shapes_of(*f)) {
         const Work work = f->describe(shape);
-        const kernels::Kernel& kernel = kernels::table(run.isa())[static_cast<size_t>(work.kernel)];
-        if (!matches_specification(kernel, f->describe(f->small(shape)))) {
+        const Version ours = processor.kernel(work);
+        if (!ours.matches(f->describe(f->small(shape)))) {
           run.refuse(f->name, shape, "latent", "differs from its specification");
           continue;
         }
         const FloatGuard guard;
-        Problem problem(work);
-        const kernels::Arg* const args = problem.args().data();
-        const kernels::Plan plan = kernel.plan[0](args);
-        run.team().reserve_workspace(plan.workspace);
-        std::vector<Candidate> candidates{
-            {"latent", [&] { run.team().run(kernel.run[0], args, plan.parts); }}};
+        Problem problem(work, processor.device());
+        std::vector<Candidate> candidates{{"latent", ours.on(problem)}};
         candidates[0].run();
-        if (run.fast())
-          if (const auto fast = run.fast()->candidate(*f, shape, work, problem))
-            candidates.push_back(*fast);
-        for (Candidate& peer : checked_peers(run, *f, shape, work, problem))
+        if (FastBench* const fast = processor.fast())
+          if (const auto candidate = fast->candidate(*f, work, problem))
+            candidates.push_back(*candidate);
+        for (Candidate& peer : checked_peers(run, *f, shape, work, problem, ours))
           candidates.push_back(std::move(peer));
         const std::vector<Result> results = run.measure(f->name, shape, work, candidates);
-        if (run.fast()) run.fast()->note(results);
+        if (processor.fast()) processor.fast()->note(results);
         for (const Result& r : results)
           run.add(r, {r.kernel, r.shape, r.impl},
                   {r.impl == "latent" ? "" : run.ratio(r, results[0])});

@@ -2,44 +2,29 @@
 #include <algorithm>
 
 #include "tools/latent/args.h"
-#include "tools/latent/bench_kernel.h"
-#include "tools/latent/run_folder.h"
+#include "tools/latent/processor.h"
 
 namespace lat::tools {
 
 namespace {
 
-const kernels::Ladder& find_ladder(kernels::Isa isa, const std::string& name) {
-  LAT_CHECK(isa != kernels::Isa::v2, Code::machine, "x86-64-v2",
-            "has no fused multiply-add, which every rung is made of. Expected a machine, or "
-            "--isa, with v3 or v4");
-  for (i64 i = 0; i < kernels::kLadders; ++i)
-    if (kernels::ladder(isa, i).name == name) return kernels::ladder(isa, i);
-  fail(Code::state, name, "has no rungs in kernels/study");
-}
-
-// The rungs that write the specification's bits, on little work and all of them the same on the work itself. Each is
+// Those rungs that write the specification's bits, on little work and all of them the same on the work itself, each
 // ready to run.
-struct Climb {
-  std::vector<const kernels::Rung*> rungs;
+struct Checked {
+  std::vector<const Version*> rungs;
   std::vector<Candidate> candidates;
 };
-Climb checked_rungs(BenchRun& run, const kernels::Ladder& ladder, const std::string& kernel,
-                    const WorkShape& shape, const Work& little, Problem& problem) {
-  const kernels::Arg* const args = problem.args().data();
-  Climb out;
+Checked checked_rungs(BenchRun& run, const Climb& climb, const std::string& kernel,
+                      const WorkShape& shape, const Work& little, Problem& problem) {
+  Checked out;
   std::string want;
-  for (i64 i = 0; i < ladder.count; ++i) {
-    const kernels::Rung& rung = ladder.rungs[i];
-    const kernels::Plan plan = rung.plan(args);
-    require_memory(static_cast<double>(plan.workspace) * run.threads(), "workspaces");
-    run.team().reserve_workspace(plan.workspace);
-    const auto call = [&run, &rung, args, plan] { run.team().run(rung.run, args, plan.parts); };
+  for (const Version& rung : climb.rungs) {
+    const auto call = rung.on(problem);
     problem.reset();
     call();
     const std::string got = problem.written();
     if (want.empty()) want = got;
-    if (got != want || !matches_specification(rung, ladder.specification, little)) {
+    if (got != want || !rung.matches(little)) {
       run.refuse(kernel, shape, rung.name, "differs from its specification");
       continue;
     }
@@ -53,19 +38,19 @@ Climb checked_rungs(BenchRun& run, const kernels::Ladder& ladder, const std::str
 
 int bench_ladder(const KernelBench& options) {
   const Family& family = ladder_family(options.names);
+  BenchRun run(options);
+  const Climb climb = run.processor().ladder(options.names);
   const WorkShape shape = options.shape.empty()
-                              ? family.shapes[0]
+                              ? run.processor().ladder_shape(family)
                               : WorkShape{"", whole_numbers("--shape", options.shape, 0)};
   const Work work = family.describe(shape);
   require_memory(work);
-  BenchRun run(options);
-  const kernels::Ladder& ladder = find_ladder(run.isa(), options.names);
   const std::string kernel = "ladder " + options.names;
 
   size_t name = run.peer_width(), does = 4;
-  for (i64 i = 0; i < ladder.count; ++i) {
-    name = std::max(name, std::string(ladder.rungs[i].name).size());
-    does = std::max(does, std::string(ladder.rungs[i].does).size());
+  for (const Version& rung : climb.rungs) {
+    name = std::max(name, rung.name.size());
+    does = std::max(does, rung.does.size());
   }
   run.columns({{"rung", name, true}, {"what", does, true}}, {{"gain", 6}, {"in all", 6}},
               cat("gain: the time of the rung before over this one's; in all: that of the first\n",
@@ -73,12 +58,13 @@ int bench_ladder(const KernelBench& options) {
   for (const i64 threads : options.threads) {
     run.begin(static_cast<int>(std::min<i64>(threads, 1 << 20)));
     const FloatGuard guard;
-    Problem problem(work);
+    Problem problem(work, run.processor().device());
     auto [rungs, candidates] =
-        checked_rungs(run, ladder, kernel, shape, family.describe(family.small(shape)), problem);
+        checked_rungs(run, climb, kernel, shape, family.describe(family.small(shape)), problem);
     if (rungs.empty()) continue;
     candidates.back().run();  // the peers are held against what it writes
-    for (Candidate& peer : checked_peers(run, family, shape, work, problem))
+    const Version& product = climb.rungs[climb.product];
+    for (Candidate& peer : checked_peers(run, family, shape, work, problem, product))
       candidates.push_back(std::move(peer));
     const std::vector<Result> results = run.measure(kernel, shape, work, candidates);
     for (size_t i = 0; i < results.size(); ++i) {
@@ -93,10 +79,10 @@ int bench_ladder(const KernelBench& options) {
       run.add(r, {r.impl, ours ? rungs[i]->does : "another library"},
               {gain, i > 0 ? ratio_text(results[0], r) : ""}, beyond);
     }
-    const auto product = std::find(rungs.begin(), rungs.end(), &ladder.rungs[ladder.product]);
-    for (size_t i = rungs.size(); product != rungs.end() && i < results.size(); ++i)
-      run.ratio(results[i], results[static_cast<size_t>(product - rungs.begin())]);
-    if (!options.json && !options.markdown && !options.csv)
+    const auto at = std::find(rungs.begin(), rungs.end(), &product);
+    for (size_t i = rungs.size(); at != rungs.end() && i < results.size(); ++i)
+      run.ratio(results[i], results[static_cast<size_t>(at - rungs.begin())]);
+    if (run.processor().has_speed() && !options.json && !options.markdown && !options.csv)
       print("\n" + bar_chart(results, columns()));
   }
   return run.finish("latent bench " + kernel);

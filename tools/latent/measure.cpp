@@ -97,7 +97,12 @@ double cache_bytes(int level) {
 
 }  // namespace
 
-Clock::Clock(Team& team, kernels::Isa isa)
+Timing timing_of(std::vector<double> us, bool steady) {
+  std::sort(us.begin(), us.end());
+  return {rank(us, 0.5), us.front(), us.back(), rank(us, 0.25), rank(us, 0.75), steady};
+}
+
+TeamClock::TeamClock(Team& team, kernels::Isa isa)
     : team_(team), probes_(kernels::probes(isa)), sink_(static_cast<size_t>(16 * team.size())) {
   args_[0].p = sink_.data();
   args_[1].i = 1;
@@ -106,7 +111,7 @@ Clock::Clock(Team& team, kernels::Isa isa)
   for (int i = 0; i < 200; ++i) probe();
 }
 
-double Clock::probe() {
+double TeamClock::probe() {
   const double start = now_us();
   team_.run(probes_.multiply_add, args_, team_.size());
   const double us = now_us() - start;
@@ -114,12 +119,12 @@ double Clock::probe() {
   return us;
 }
 
-double Clock::gflops_of(double us) const {
+double TeamClock::gflops_of(double us) const {
   return static_cast<double>(probes_.flops * args_[1].i * team_.size()) / us / 1e3;
 }
 
-std::vector<Timing> Clock::interleave(const std::vector<std::function<void()>>& candidates,
-                                      double seconds) {
+std::vector<Timing> TeamClock::interleave(const std::vector<std::function<void()>>& candidates,
+                                          double seconds) {
   constexpr double kOurs = 1.08;  // slower than its best by more: the probe was not alone
   constexpr size_t kLeast = 7;
   constexpr double kMost = 60, kMostRested = 15, kPatience = 5;
@@ -176,9 +181,8 @@ std::vector<Timing> Clock::interleave(const std::vector<std::function<void()>>& 
       if (c.slowdown > kOurs && us.size() >= kLeast) break;
       us.push_back(c.us);
     }
-    std::sort(us.begin(), us.end());
     const bool steady = all[us.size() - 1].slowdown <= kOurs;
-    out.push_back({rank(us, 0.5), us.front(), us.back(), rank(us, 0.25), rank(us, 0.75), steady});
+    out.push_back(timing_of(std::move(us), steady));
   }
   return out;
 }
@@ -210,7 +214,7 @@ double Peaks::bandwidth(double read, double written) const {
   return share < 0.1 ? l.read : share > 0.9 ? l.write : std::max(l.copy, l.triad);
 }
 
-Peaks measure_peaks(Team& team, Clock& clock, kernels::Isa isa, double seconds) {
+Peaks measure_peaks(Team& team, TeamClock& clock, kernels::Isa isa, double seconds) {
   constexpr i64 kMost = i64{1} << 26;  // floats of an array
   const int threads = team.size();
   const kernels::Probes& probes = kernels::probes(isa);

@@ -17,17 +17,27 @@ struct Timing {
   bool steady = true;  // the machine was ours in every chunk
 };
 
-// Times candidates in turns, on warm operands, while the machine is ours: before a chunk of calls (and after it, on one
-// thread) a few microseconds of arithmetic run on the same threads. Where they ran slower than at their best, or a
-// thread lost its core meanwhile, another process was there, and the chunk is taken again. The rule looks at the
-// machine, never at the candidate's own time. On one thread the clock is what the thread computed, else the wall's.
+// The ranks of such chunks.
+Timing timing_of(std::vector<double> us, bool steady);
+
 class Clock {
  public:
-  Clock(Team& team, kernels::Isa isa);
-  // About `seconds` for each. On several threads candidates rest between turns, so long that the threads of the one before
-  // have gone to sleep.
+  virtual ~Clock() = default;
+  // Times candidates in turns, on warm operands; about `seconds` for each.
+  virtual std::vector<Timing> interleave(const std::vector<std::function<void()>>& candidates,
+                                         double seconds) = 0;
+};
+
+// Of threads, while the machine is ours: before a chunk of calls (and after it, on one thread) a few microseconds of
+// arithmetic run on the same threads. Where they ran slower than at their best, or a thread lost its core meanwhile,
+// another process was there, and the chunk is taken again. The rule looks at the machine, never at the candidate's own
+// time. On one thread the clock is what the thread computed, else the wall's.
+class TeamClock final : public Clock {
+ public:
+  TeamClock(Team& team, kernels::Isa isa);
+  // On several threads candidates rest between turns, so long that the threads of the one before have gone to sleep.
   std::vector<Timing> interleave(const std::vector<std::function<void()>>& candidates,
-                                 double seconds);
+                                 double seconds) override;
   // Operations of the arithmetic in a second at its best, in units of 10^9: the peak of the instruction set.
   double gflops() const { return gflops_of(best_); }
 
@@ -74,7 +84,7 @@ struct Peaks {
   // GB/s of work that reads and writes so many bytes, all in one level.
   double bandwidth(double read, double written) const;
 };
-Peaks measure_peaks(Team& team, Clock& clock, kernels::Isa isa, double seconds);
+Peaks measure_peaks(Team& team, TeamClock& clock, kernels::Isa isa, double seconds);
 
 // Memory for floats, 64-byte aligned, every page touched.
 class Floats {

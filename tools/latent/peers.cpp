@@ -1,5 +1,6 @@
 #include "tools/latent/peers.h"
 
+#include <algorithm>
 #include <map>
 
 #include "engine/core/error.h"
@@ -281,13 +282,18 @@ class OneDnn : public Peer {
 
 }  // namespace
 
-std::vector<std::string> peer_names() { return {"openblas", "onednn"}; }
+std::vector<std::string> peer_names() { return {"openblas", "onednn", "cublaslt", "cudnn"}; }
 
-std::unique_ptr<Peer> open_peer(const std::string& name) {
-  if (name == "openblas") return std::make_unique<Blas>();
-  if (name == "onednn") return std::make_unique<OneDnn>();
-  fail(Code::usage, "--against", "'", name, "' is no library it can be held against.",
-       suggestion(name, peer_names()), " There are openblas, onednn");
+std::unique_ptr<Peer> open_peer(const std::string& name, Accelerator* device) {
+  const std::vector<std::string> names = peer_names();
+  const auto at = std::find(names.begin(), names.end(), name) - names.begin();
+  LAT_CHECK(at < 4, Code::usage, "--against", "'", name, "' is no library it can be held against.",
+            suggestion(name, names), " There are openblas, onednn; on a GPU cublaslt, cudnn");
+  LAT_CHECK((at >= 2) == (device != nullptr), Code::usage, "--against", name,
+            at >= 2 ? " runs on a GPU. Add  --device cuda" : " runs on the CPU, not on a device");
+  if (at == 0) return std::make_unique<Blas>();
+  if (at == 1) return std::make_unique<OneDnn>();
+  return at == 2 ? open_cublaslt(*device) : open_cudnn(*device);
 }
 
 }  // namespace lat::tools

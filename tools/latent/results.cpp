@@ -21,7 +21,7 @@ double rounded(double x) {
 }
 
 // Rounded once more, so that no digits of the binary fraction show.
-Json number(double x) { return Json(std::stod(digits(rounded(x)))); }
+Json number(double x) { return std::isfinite(x) ? Json(std::stod(digits(rounded(x)))) : Json(x); }
 
 std::string without_spaces(std::string text) {
   std::erase(text, ' ');
@@ -36,17 +36,18 @@ std::vector<Json::Member> Result::members() const {
                                 {"impl", impl},
                                 {"threads", threads},
                                 {"us", number(time.us)}};
-  if (rate > 0) out.push_back({flops ? "gflops" : "gbps", number(rate)});
+  if (rate != 0) out.push_back({flops ? "gflops" : "gbps", number(rate)});
   out.push_back({"roofline", number(roofline)});
   out.push_back({"min", number(time.min)});
   out.push_back({"max", number(time.max)});
   out.push_back({"low", number(time.low)});
   out.push_back({"high", number(time.high)});
+  if (!device.empty()) out.push_back({"device", device});
   return out;
 }
 
 std::string Result::key() const {
-  return cat(kernel, " ", without_spaces(shape), " ", impl, " ", threads);
+  return cat(kernel, " ", without_spaces(shape), " ", impl, " ", threads, " ", device);
 }
 
 std::vector<Result> read_results(const std::string& path) {
@@ -78,6 +79,7 @@ std::vector<Result> read_results(const std::string& path) {
     r.shape = values.contains("shape") ? values.at("shape") : "[]";
     r.impl = values.contains("impl") ? values.at("impl") : "latent";
     r.threads = static_cast<int>(number_of("threads", 1));
+    r.device = values.contains("device") ? values.at("device") : "";
     r.time.us = number_of("us", {});
     r.time.min = number_of("min", r.time.us);
     r.time.max = number_of("max", r.time.us);

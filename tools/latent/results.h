@@ -14,12 +14,13 @@ struct Result {
   std::string impl;           // latent, or a peer
   int threads = 1;
   Timing time;
-  bool flops = false;    // `rate` in GFLOP/s, else in GB/s
-  double rate = 0;       // at the median
+  bool flops = false;  // `rate` in GFLOP/s, else in GB/s
+  double rate = 0;  // at the median; NaN, and so the next, where no speed of a machine was measured
   double roofline = 0;   // per cent of what the machine can do with this work
   double intensity = 0;  // operations a byte moved, each operand once; 0 where they are not counted
+  std::string device = {};  // as --device names it; empty for a CPU
 
-  // kernel shape impl threads us gflops|gbps roofline min max low high
+  // kernel shape impl threads us gflops|gbps roofline min max low high [device]
   std::vector<Json::Member> members() const;
   // Equal where two results are about the same thing.
   std::string key() const;

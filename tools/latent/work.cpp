@@ -45,7 +45,8 @@ Work gemm(const Sizes& s) {
   return {K::matmul,
           {out(product({m, n})), in(product({m, k})), in(product({k, n})), whole(1), whole(m),
            whole(n), whole(k), whole(flags)},
-          multiply_adds({m, n, k})};
+          multiply_adds({m, n, k}),
+          k};
 }
 
 Work linear_relu(const Sizes& s) {
@@ -53,7 +54,8 @@ Work linear_relu(const Sizes& s) {
   return {K::linear_act,
           {out(product({m, n})), in(product({m, k})), in(product({k, n})), in(n), whole(1),
            whole(m), whole(n), whole(k), whole(8), whole(1)},
-          multiply_adds({m, n, k})};
+          multiply_adds({m, n, k}),
+          k + 1};
 }
 
 // Sizes: images, height, width, channels, filters, taps, stride, padding.
@@ -78,7 +80,7 @@ struct ConvSizes {
 
 Work conv_forward(const Sizes& s) {
   const ConvSizes z(s);
-  Work work{K::conv2d, {out(z.y()), in(z.x()), in(z.f()), none()}, z.flops()};
+  Work work{K::conv2d, {out(z.y()), in(z.x()), in(z.f()), none()}, z.flops(), z.r * z.r * z.c};
   z.add(work.operands);
   work.operands.push_back(whole(0));
   return work;
@@ -86,7 +88,7 @@ Work conv_forward(const Sizes& s) {
 
 Work conv_relu(const Sizes& s) {
   const ConvSizes z(s);
-  Work work{K::conv2d, {out(z.y()), in(z.x()), in(z.f()), in(z.k)}, z.flops()};
+  Work work{K::conv2d, {out(z.y()), in(z.x()), in(z.f()), in(z.k)}, z.flops(), z.r * z.r * z.c + 1};
   z.add(work.operands);
   work.operands.push_back(whole(1));
   return work;
@@ -94,7 +96,7 @@ Work conv_relu(const Sizes& s) {
 
 Work conv_data(const Sizes& s) {
   const ConvSizes z(s);
-  Work work{K::conv2d_data, {out(z.x()), in(z.y()), in(z.f()), none()}, z.flops()};
+  Work work{K::conv2d_data, {out(z.x()), in(z.y()), in(z.f()), none()}, z.flops(), z.r * z.r * z.k};
   z.add(work.operands);
   work.operands.push_back(whole(0));
   return work;
@@ -102,7 +104,7 @@ Work conv_data(const Sizes& s) {
 
 Work conv_filter(const Sizes& s) {
   const ConvSizes z(s);
-  Work work{K::conv2d_filter, {out(z.f()), in(z.x()), in(z.y())}, z.flops()};
+  Work work{K::conv2d_filter, {out(z.f()), in(z.x()), in(z.y())}, z.flops(), z.b * z.p * z.q};
   z.add(work.operands);
   return work;
 }
@@ -255,6 +257,28 @@ std::vector<Family> make_families() {
   };
 }
 
+// More shapes for a GPU: a large product, layers as wide as a VAE's on colour images of 64 x 64, 2^26 elements.
+std::vector<Family> make_device_families() {
+  std::vector<Family> all = make_families();
+  const std::vector<WorkShape> layers{
+      {"wide64", {128, 64, 64, 64, 64, 3, 1, 1}},   {"wide32", {128, 32, 32, 128, 128, 3, 1, 1}},
+      {"wide16", {128, 16, 16, 256, 256, 3, 1, 1}}, {"vae1", {128, 64, 64, 3, 32, 4, 2, 1}},
+      {"vae2", {128, 32, 32, 32, 64, 4, 2, 1}},     {"vae3", {128, 16, 16, 64, 128, 4, 2, 1}},
+      {"vae4", {128, 8, 8, 128, 256, 4, 2, 1}}};
+  const WorkShape elements{"", {i64{1} << 26}}, latents{"", {1 << 20, 64}};
+  for (Family& f : all) {
+    if (f.name.starts_with("gemm")) f.shapes.push_back({"", {4096, 4096, 4096}});
+    if (f.name.starts_with("conv")) f.shapes.insert(f.shapes.end(), layers.begin(), layers.end());
+    if (f.sizes == n) f.shapes.push_back(elements);
+    if (f.name == "row_sum" || f.name == "col_sum") f.shapes.push_back({"", {1 << 16, 1024}});
+    if (f.name == "gaussian_kl" || f.name == "reparameterise") f.shapes.push_back(latents);
+  }
+  Family both = ladder_family("reparameterise_kl");
+  both.shapes.push_back(latents);
+  all.push_back(both);
+  return all;
+}
+
 // In the order of kernels/study.
 const std::vector<std::pair<std::string, Family>>& ladder_families() {
   static const std::vector<std::pair<std::string, Family>> all{
@@ -285,7 +309,8 @@ void draw(float* to, const WorkOperand& o, uint64_t seed) {
   uint64_t x = seed * 0x9E3779B97F4A7C15u + 1;
   for (i64 i = 0; i < o.count; ++i) {
     x = x * 6364136223846793005u + 1442695040888963407u;
-    to[i] = static_cast<float>(o.low + (o.high - o.low) * static_cast<double>(x >> 44) * 0x1p-20);
+    const double value = o.low + (o.high - o.low) * static_cast<double>(x >> 44) * 0x1p-20;
+    to[i] = static_cast<float>(o.absolute && value < 0 ? -value : value);
   }
 }
 
@@ -349,6 +374,12 @@ Work Family::describe(const WorkShape& shape) const {
   return work(shape.sizes);
 }
 
+Work Work::absolute() const {
+  Work out = *this;
+  for (WorkOperand& o : out.operands) o.absolute = true;
+  return out;
+}
+
 WorkShape Family::small(const WorkShape& shape) const {
   WorkShape out = shape;
   for (size_t i = 0; i < out.sizes.size(); ++i) out.sizes[i] = std::min(out.sizes[i], most[i]);
@@ -360,20 +391,26 @@ const std::vector<Family>& families() {
   return all;
 }
 
-std::vector<const Family*> find_families(const std::string& names) {
+const std::vector<Family>& device_families() {
+  static const std::vector<Family> all = make_device_families();
+  return all;
+}
+
+std::vector<const Family*> find_families(const std::string& names,
+                                         const std::vector<Family>& among) {
   std::vector<std::string> known;
-  for (const Family& f : families()) {
+  for (const Family& f : among) {
     const std::string first = f.name.substr(0, f.name.find(' '));
     for (const std::string& name : {first, f.name})
       if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
   }
-  std::vector<bool> wanted(families().size(), names.empty());
+  std::vector<bool> wanted(among.size(), names.empty());
   for (size_t at = 0; !names.empty() && at <= names.size();) {
     const size_t end = std::min(names.find(',', at), names.size());
     const std::string word = plain_name(names.substr(at, end - at));
     bool found = false;
     for (size_t i = 0; i < wanted.size(); ++i) {
-      const std::string& name = families()[i].name;
+      const std::string& name = among[i].name;
       if (plain_name(name) == word || name.starts_with(word + " ")) wanted[i] = found = true;
     }
     LAT_CHECK(found, Code::usage, "", "no kernel is called '", names.substr(at, end - at), "'.",
@@ -382,7 +419,7 @@ std::vector<const Family*> find_families(const std::string& names) {
   }
   std::vector<const Family*> out;
   for (size_t i = 0; i < wanted.size(); ++i)
-    if (wanted[i]) out.push_back(&families()[i]);
+    if (wanted[i]) out.push_back(&among[i]);
   return out;
 }
 
@@ -417,7 +454,7 @@ void require_memory(double bytes, const std::string& what) {
             size_text(static_cast<uint64_t>(room)), " are free. Try a smaller --shape");
 }
 
-Problem::Problem(const Work& work) : work_(work) {
+Problem::Problem(const Work& work, Accelerator* device) : work_(work), device_(device) {
   require_memory(work_);
   // Operands start in different sets of the caches.
   constexpr i64 kStagger = 272;
@@ -428,6 +465,9 @@ Problem::Problem(const Work& work) : work_(work) {
       arg.i = o.count;
     } else if (o.kind == Kind::real) {
       arg.r = o.low;
+    } else if (o.count > 0 && device_) {
+      device_memory_.emplace_back(*device_, space_of(o) * 4);
+      arg.p = device_memory_.back().data();
     } else if (o.count > 0) {
       const i64 skip = kStagger * static_cast<i64>(i) / 16 * 16;
       memory_.emplace_back(space_of(o) + skip);
@@ -438,26 +478,55 @@ Problem::Problem(const Work& work) : work_(work) {
   reset();
 }
 
+void Problem::fill(void* to, size_t operand) const {
+  const WorkOperand& o = work_.operands[operand];
+  const auto bytes = static_cast<size_t>(space_of(o)) * 4;
+  if (o.kind == Kind::input || o.kind == Kind::both) draw(static_cast<float*>(to), o, operand + 1);
+  if (o.kind == Kind::output) std::memset(to, 0xff, bytes);  // NaN
+  if (o.kind == Kind::ticks) std::memset(to, 0, bytes);
+  if (o.kind == Kind::flag) *static_cast<int32_t*>(to) = 1;
+  if (o.kind == Kind::state) {
+    const double steps[] = {3, 0.7, 0.9};
+    std::memcpy(to, steps, sizeof steps);
+  }
+}
+
 void Problem::reset() {
   for (size_t i = 0; i < args_.size(); ++i) {
-    const WorkOperand& o = work_.operands[i];
-    void* const p = args_[i].p;
-    if (o.kind == Kind::input || o.kind == Kind::both) draw(floats(i), o, i + 1);
-    if (o.kind == Kind::output) std::memset(p, 0xff, static_cast<size_t>(o.count) * 4);  // NaN
-    if (o.kind == Kind::flag) *static_cast<int32_t*>(p) = 1;
-    if (o.kind == Kind::state) {
-      const double steps[] = {3, 0.7, 0.9};
-      std::memcpy(p, steps, sizeof steps);
+    const i64 space = space_of(work_.operands[i]);
+    if (space == 0) continue;
+    if (!device_) {
+      fill(args_[i].p, i);
+      continue;
     }
+    const Floats host(space);
+    fill(host.data(), i);
+    move_bytes(*device_, args_[i].p, host.data(), space * 4);
   }
+}
+
+std::vector<float> Problem::values(size_t operand) const {
+  const i64 count = floats_of(work_.operands[operand]);
+  std::vector<float> out(static_cast<size_t>(count));
+  if (device_)
+    move_bytes(*device_, out.data(), floats(operand), count * 4);
+  else if (count > 0)
+    std::memcpy(out.data(), floats(operand), static_cast<size_t>(count) * 4);
+  return out;
 }
 
 std::string Problem::written() const {
   std::string bytes;
-  for (size_t i = 0; i < args_.size(); ++i)
-    if (is_written(work_.operands[i]))
-      bytes.append(static_cast<const char*>(args_[i].p),
-                   static_cast<size_t>(work_.operands[i].count) * 4);
+  for (size_t i = 0; i < args_.size(); ++i) {
+    if (!is_written(work_.operands[i])) continue;
+    const i64 size = work_.operands[i].count * 4;
+    const size_t before = bytes.size();
+    bytes.resize(before + static_cast<size_t>(size));
+    if (device_)
+      move_bytes(*device_, bytes.data() + before, args_[i].p, size);
+    else
+      std::memcpy(bytes.data() + before, args_[i].p, static_cast<size_t>(size));
+  }
   return bytes;
 }
 
@@ -479,6 +548,23 @@ bool matches_specification(const kernels::Rung& rung, kernels::Run specification
     if (problem.written() != want) return false;
   }
   return true;
+}
+
+bool matches_specification(const kernels::DeviceRung& rung, kernels::Run specification,
+                           const Work& work, Accelerator& device) {
+  const FloatGuard guard;
+  const Problem here(work), there(work, &device);
+  specification(here.args().data(), {});
+  queued(rung, there, device)();
+  return there.written() == here.written();
+}
+
+std::function<void()> queued(const kernels::DeviceRung& rung, const Problem& problem,
+                             Accelerator& device) {
+  gpu::Stream& stream = device.stream();
+  const Arg* const args = problem.args().data();
+  if (rung.scratch) device.memory().commit(stream.scratch, static_cast<size_t>(rung.scratch(args)));
+  return [&stream, args, run = rung.run] { run(args, stream); };
 }
 
 }  // namespace lat::tools

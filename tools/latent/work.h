@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/table.h"
-#include "tools/latent/measure.h"
+#include "tools/latent/measure_device.h"
 
 namespace lat::tools {
 
@@ -21,15 +21,19 @@ struct WorkOperand {
   enum Kind { input, output, both, integer, real, ticks, state, flag } kind;
   i64 count = 0;             // elements, or the integer
   double low = 0, high = 0;  // inputs are drawn from between; the real number
+  bool absolute = false;     // inputs: what is drawn, without its sign
 };
 
 // A kernel call described: nothing is allocated.
 struct Work {
-  kernels::K kernel;
+  kernels::K kernel;  // K::count: a ladder's call, which is several kernels
   std::vector<WorkOperand> operands;
   double flops = 0;  // 0: bound by memory, reported in GB/s
+  i64 terms = 0;     // the most products, and biases, that an output sums
   double read() const;
   double written() const;  // bytes
+  // The same with inputs without their signs: of products, sum |a b|.
+  Work absolute() const;
 };
 
 // One kind of work: its shapes, and a kernel call for any shape.
@@ -46,9 +50,12 @@ struct Family {
 };
 
 const std::vector<Family>& families();
-// Those that `names` asks for ("gemm,conv forward"; "conv" is all that begin so; "" is all), in the table's order.
+// The same with a GPU's shapes beside the CPU's, and with a kernel that only ladders have on the CPU.
+const std::vector<Family>& device_families();
+// Those among them that `names` asks for ("gemm,conv forward"; "conv" is all that begin so; "" is all), in the table's order.
 // Code::usage with the nearest name where there is none.
-std::vector<const Family*> find_families(const std::string& names);
+std::vector<const Family*> find_families(const std::string& names,
+                                         const std::vector<Family>& among = families());
 
 // The calls of kernels/study's ladders, and the shapes that show most of them.
 const std::vector<std::string>& ladder_names();
@@ -60,25 +67,38 @@ void require_memory(const Work& work);
 // The same for so many bytes of what a message calls `what`.
 void require_memory(double bytes, const std::string& what);
 
-// A call with its operands in memory.
+// A call with its operands in memory, of a device if one is given.
 class Problem {
  public:
-  explicit Problem(const Work& work);
+  explicit Problem(const Work& work, Accelerator* device = nullptr);
   const std::vector<kernels::Arg>& args() const { return args_; }
   float* floats(size_t operand) const { return static_cast<float*>(args_[operand].p); }
+  // An operand's floats, in the host's memory.
+  std::vector<float> values(size_t operand) const;
   // Back to what was drawn.
   void reset();
   // Everything the call wrote, byte for byte.
   std::string written() const;
 
  private:
+  void fill(void* to, size_t operand) const;
+
   Work work_;
+  Accelerator* device_;
   std::vector<Floats> memory_;
+  std::vector<DeviceMemory> device_memory_;
   std::vector<kernels::Arg> args_;
 };
 
 // Whether a kernel, or a ladder's rung, writes the specification's bits, whole and cut in parts.
 bool matches_specification(const kernels::Kernel& kernel, const Work& work);
 bool matches_specification(const kernels::Rung& rung, kernels::Run specification, const Work& work);
+// The same on a device.
+bool matches_specification(const kernels::DeviceRung& rung, kernels::Run specification,
+                           const Work& work, Accelerator& device);
+
+// Its call, ready to be queued on the device's stream again and again; it owns nothing.
+std::function<void()> queued(const kernels::DeviceRung& rung, const Problem& problem,
+                             Accelerator& device);
 
 }  // namespace lat::tools
