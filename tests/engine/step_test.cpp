@@ -82,6 +82,23 @@ TEST_CASE("a replayed step allocates nothing, and its body runs at calls 1, 2, 4
   }
 }
 
+TEST_CASE("a step queued for a device allocates nothing, and is queued once for each call") {
+  Context ctx({.device = "emulated"});
+  SmallVae vae(ctx, false);
+  const Buffer x = images(ctx, 8);
+  Step learn(ctx, "learn", [&] { return vae.train(x, Rng(ctx)); });
+  for (u64 call = 1; call <= 9; ++call) {
+    const bool power = (call & (call - 1)) == 0;
+    const long before = test::allocations();
+    learn();
+    const long after = test::allocations();
+    CAPTURE(call);
+    if (!power) CHECK(after == before);
+    CHECK(learn.tick() == call);  // waits, so that the emulator's queue is empty again
+  }
+  CHECK(ctx.step_was_finite());
+}
+
 TEST_CASE("eager, replay, threads and instruction sets train to the same bits") {
   for (const bool conv : {false, true}) {
     CAPTURE(conv);

@@ -156,7 +156,8 @@ TEST_CASE("unknown names are answered with the nearest one, and nothing is writt
   check_refused(in, {"train", "vae", "--device", "cudaa"}, 2, {"Did you mean 'cuda'?"});
   check_refused(in, {"train", "vae", "--device", "cuda"}, 4,
                 {"cuda: ", "The devices cpu and emulated"});
-  check_refused(in, {"train", "vae", "--device", "emulated"}, 4, {"--device cpu"});
+  check_refused(in, {"train", "vae", "--device", "emulated", "--numerics", "fast"}, 1,
+                {"on a device choose exact"});
   check_refused(in, {"train", "vae", "--numerics", "fats"}, 2, {"Did you mean 'fast'?"});
   check_refused(in, {"train", "vae", "--isa", "v9"}, 2, {"v2, v3, v4"});
   check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"no agents in this version"});
@@ -366,11 +367,21 @@ TEST_CASE("bench: the keys of the peers") {
                              "--seconds", "0.02", "--json"});
   REQUIRE_MESSAGE(o.code == 0, o.err);
   CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 2);
-  CHECK(keys(o.out.substr(0, o.out.find('\n'))) == "workload impl threads ms min max steps");
+  CHECK(keys(o.out.substr(0, o.out.find('\n'))) == "workload impl threads ms min max steps device");
+  CHECK(value(o.out, "device") == "cpu");
   const Outcome small = run(in, {"bench", "step", "overhead", "--seconds", "0.05", "--json"});
   REQUIRE_MESSAGE(small.code == 0, small.err);
-  CHECK(keys(small.out).starts_with("workload impl threads ms min max steps calls"));
+  CHECK(keys(small.out).starts_with("workload impl threads ms min max steps device calls"));
   CHECK(std::stod(value(small.out, "calls")) > 10);
+  const Outcome there =
+      run(in, {"bench", "step", "overhead", "--device", "emulated", "--seconds", "0.01", "--json"});
+  REQUIRE_MESSAGE(there.code == 0, there.err);
+  CHECK(keys(there.out) == "workload impl threads ms min max steps device replay_us");
+  CHECK(value(there.out, "device") == "emulated");
+  CHECK(std::stod(value(there.out, "replay_us")) > 0);
+  check_refused(in, {"bench", "step", "vae", "--device", "emulated", "--threads", "2"}, 2,
+                {"--threads", "--device cpu"});
+  check_refused(in, {"bench", "step", "vae", "--device", "gpu"}, 2, {"'gpu'", "emulated"});
 }
 
 TEST_CASE("bench kernel: keys, files, verdicts, refusals") {

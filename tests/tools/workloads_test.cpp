@@ -11,7 +11,7 @@ TEST_CASE("every timed step lowers its loss on the data it is given again and ag
   for (const std::string& name : workload_names()) {
     if (name == "cnn") continue;  // seconds a step without a fast machine
     CAPTURE(name);
-    const auto w = make_workload(name, 1, 4);
+    const auto w = make_workload(name, {}, 4);
     const auto average = [&] {  // of a few steps, for their noise
       double sum = 0;
       for (int i = 0; i < 5; ++i) sum += item(w->step()) / 5;
@@ -27,7 +27,7 @@ TEST_CASE("every timed step lowers its loss on the data it is given again and ag
 
 // At the start every output of the networks is near 0: what is left of the loss is known.
 TEST_CASE("the first loss of rssm is that of predicting nothing") {
-  const auto w = make_workload("rssm", 1, 8);
+  const auto w = make_workload("rssm", {}, 8);
   const double loss =
       item(w->step());  // 1024 embedding entries and one reward of N(0, 1), and a small KL
   CHECK(loss > 1000);

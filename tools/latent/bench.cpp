@@ -1,4 +1,6 @@
 // latent bench: whole training steps, single kernels and ladders of them, against the clock.
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,6 +11,7 @@
 #include "tools/latent/bench_kernel.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/json.h"
+#include "tools/latent/settings.h"
 #include "tools/latent/terminal.h"
 #include "tools/latent/workloads.h"
 
@@ -19,6 +22,7 @@ namespace {
 struct Timing {
   double ms = 0, min = 0, max = 0;
   i64 steps = 0;
+  double replay_us = 0;  // the host's share of a step
 };
 
 double now_ms() {
@@ -27,40 +31,69 @@ double now_ms() {
       .count();
 }
 
+// Of this thread, at work.
+double cpu_us() {
+  timespec t;
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) * 1e-3;
+}
+
 double rounded(double ms) { return std::round(ms * 1e4) / 1e4; }
 
-// Three steps to warm up, one to size the chunks, seven chunks: median, least and most.
-template <class F>
-Timing clock(F step, double seconds) {
-  constexpr i64 kChunks = 7;
-  for (int i = 0; i < 3; ++i) step();
+// Three steps to warm up, one to size the chunks, seven chunks: median, least and most. A device's steps are queued, and
+// waited for at the end of a chunk. What queueing takes shows in a chunk's first steps: a long queue makes its user wait.
+Timing clock(Workload& w, double seconds) {
+  constexpr i64 kChunks = 7, kQueued = 32;
+  for (int i = 0; i < 3; ++i) w.step();
+  w.wait();
   const double before = now_ms();
-  step();
+  w.step();
+  w.wait();
   const double one = std::max(now_ms() - before, 1e-3);
   const i64 n = std::max<i64>(1, static_cast<i64>(seconds * 1e3 / kChunks / one));
-  double chunk[kChunks];
-  for (double& c : chunk) {
-    const double start = now_ms();
-    for (i64 i = 0; i < n; ++i) step();
-    c = (now_ms() - start) / static_cast<double>(n);
+  const i64 first = std::min(n, kQueued);
+  double ms[kChunks], us[kChunks];
+  for (i64 k = 0; k < kChunks; ++k) {
+    const double start = now_ms(), begun = cpu_us();
+    for (i64 i = 0; i < first; ++i) w.step();
+    us[k] = (cpu_us() - begun) / static_cast<double>(first);
+    for (i64 i = first; i < n; ++i) w.step();
+    w.wait();
+    ms[k] = (now_ms() - start) / static_cast<double>(n);
   }
-  std::sort(chunk, chunk + kChunks);
-  return {chunk[kChunks / 2], chunk[0], chunk[kChunks - 1], kChunks * n};
+  std::sort(ms, ms + kChunks);
+  std::sort(us, us + kChunks);
+  return {ms[kChunks / 2], ms[0], ms[kChunks - 1], kChunks * n, us[kChunks / 2]};
 }
 
-std::vector<Json::Member> members(const std::string& name, int threads, const Timing& t) {
-  return {{"workload", name},    {"impl", "latent"},      {"threads", threads},
+// Where and with what a step runs.
+struct Place {
+  std::string device;
+  int threads;
+  bool on_cpu() const { return device == "cpu"; }
+  Context::Options options() const { return {.threads = threads, .device = device}; }
+};
+
+std::vector<Json::Member> members(const std::string& name, const Place& at, const Timing& t) {
+  return {{"workload", name},    {"impl", "latent"},      {"threads", at.threads},
           {"ms", rounded(t.ms)}, {"min", rounded(t.min)}, {"max", rounded(t.max)},
-          {"steps", t.steps}};
+          {"steps", t.steps},    {"device", at.device}};
 }
 
-void report(const std::string& name, int threads, const Timing& t, bool json) {
-  if (json)
-    print(Json::object(members(name, threads, t)).line() + "\n");
-  else
-    print(cat(name, "  ", threads, threads == 1 ? " thread   " : " threads  ", fixed(t.ms, 3),
-              " ms a step  (", fixed(t.min, 3), " .. ", fixed(t.max, 3), ", ", t.steps,
-              " steps)\n"));
+void report(const std::string& name, const Place& at, const Timing& t, bool json) {
+  if (json) {
+    auto line = members(name, at, t);
+    if (!at.on_cpu()) line.push_back({"replay_us", rounded(t.replay_us)});
+    print(Json::object(line).line() + "\n");
+  } else {
+    const std::string where = !at.on_cpu()      ? at.device + "   "
+                              : at.threads == 1 ? "1 thread   "
+                                                : cat(at.threads, " threads  ");
+    const std::string host =
+        at.on_cpu() ? "" : cat("; queueing takes ", fixed(t.replay_us, 1), " us of the host");
+    print(cat(name, "  ", where, fixed(t.ms, 3), " ms a step  (", fixed(t.min, 3), " .. ",
+              fixed(t.max, 3), ", ", t.steps, " steps", host, ")\n"));
+  }
   flush_print();
 }
 
@@ -78,8 +111,9 @@ void report_passes(const std::string& name, Workload& w) {
 
 // What a recorded call costs beyond its arithmetic: the replay against the same kernels called in a bare loop.
 void overhead(i64 batch, double seconds, bool json) {
-  const auto w = make_workload("overhead", 1, batch);
-  const Timing step = clock([&] { w->step(); }, seconds / 4);
+  const Place at{"cpu", 1};
+  const auto w = make_workload("overhead", at.options(), batch);
+  const Timing step = clock(*w, seconds / 4);
   const Program program = w->program();
   constexpr std::align_val_t kAlign{64};
   void* const workspace =
@@ -108,7 +142,7 @@ void overhead(i64 batch, double seconds, bool json) {
   const double by_step = (by_step_ms - bare_ms) * 1e3 / calls;
   const double share = bare_ms / by_step_ms;
   if (json) {
-    auto line = members("overhead", 1, step);
+    auto line = members("overhead", at, step);
     line.push_back({"calls", program.calls.size()});
     line.push_back({"replay_ms", rounded(replay_ms)});
     line.push_back({"bare_ms", rounded(bare_ms)});
@@ -132,6 +166,7 @@ void overhead(i64 batch, double seconds, bool json) {
 
 int bench(const Args& args) {
   std::string kind, name, threads, batch, time;
+  MachineFlags machine;
   KernelBench kernel;
   bool json = false;
   std::string ladders;
@@ -143,6 +178,7 @@ int bench(const Args& args) {
            {"NAME", &name, cat(workload_list(), "; gemm, conv, exp ... (all kernels); ", ladders)},
            {"--threads", &threads, "1,2 for both (all usable cores)"},
            {"--batch", &batch, "examples a step (the workload's own)"},
+           {"--device", &machine.device, "for a step: auto, cpu, cuda, cuda:N or emulated"},
            {"--seconds", &time, "for each line (3 for a step, else 0.3)"},
            {"--json", &json, "one JSON object a line"},
            {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
@@ -175,6 +211,8 @@ int bench(const Args& args) {
   if (kind != "step") {
     LAT_CHECK(batch.empty(), Code::usage, "--batch", "belongs to a step; a ", kind,
               " has a --shape");
+    LAT_CHECK(machine.device == "auto" || machine.device == "cpu", Code::usage, "--device",
+              "belongs to  latent bench step");
     kernel.names = name;
     kernel.threads = counts;
     kernel.seconds = seconds("--seconds", time).value_or(0.3);
@@ -203,14 +241,20 @@ int bench(const Args& args) {
   LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
   const double spend = seconds("--seconds", time).value_or(3);
-  if (name == "overhead") {
+  const std::string where = resolve(machine).device;
+  if (where != "cpu") {
+    LAT_CHECK(threads.empty(), Code::usage, "--threads", "belongs to --device cpu, and this is ",
+              where);
+    counts = {1};
+  } else if (name == "overhead") {
     overhead(rows, spend, json);
     return 0;
   }
   for (const i64 count : counts) {
-    const auto w = make_workload(name, static_cast<int>(std::min<i64>(count, 1 << 20)), rows);
+    const Place at{where, static_cast<int>(std::min<i64>(count, 1 << 20))};
+    const auto w = make_workload(name, at.options(), rows);
     if (!json && count == counts.front()) report_passes(name, *w);
-    report(name, static_cast<int>(count), clock([&] { w->step(); }, spend), json);
+    report(name, at, clock(*w, spend), json);
   }
   return 0;
 }

@@ -3,6 +3,8 @@
 #include <numbers>
 #include <random>
 
+#include "models/parts/nets.h"
+
 namespace lat::tools {
 
 namespace {
@@ -23,6 +25,32 @@ class ModelWorkload : public Workload {
     return models::total(model_->train_step({x_, {}}, Rng(ctx_), *adam_));  // ()
   }
   std::unique_ptr<models::Model> model_;
+  std::unique_ptr<Adam> adam_;
+  Buffer x_;
+};
+
+class Vae64 : public Workload {
+ public:
+  Vae64(const Context::Options& o, i64 batch)
+      : Workload(o, "vae64"), net_(params_, {64, 64, 3, 0}, {32, 64, 128, 256}, {}, 64) {
+    params_.materialise(ctx_);
+    adam_ = std::make_unique<Adam>(params_, Adam::Options{.lr = 1e-4});
+    x_ = random({batch, 64, 64, 3});
+  }
+
+ private:
+  Tensor body() override {
+    const Normal q = net_.encode(x_);                               // (B,64)
+    const Bernoulli p{flatten(net_.decode(q.rsample(Rng(ctx_))))};  // logits (B,12288)
+    const Tensor log_p = p.log_prob(flatten(x_));                   // (B) nats
+    const Tensor loss = mean(kl(q, StandardNormal{}) - log_p);      // ()
+    backward(loss, params_);
+    adam_->step();
+    return loss;
+  }
+
+  Params params_;
+  models::ConvNet net_;
   std::unique_ptr<Adam> adam_;
   Buffer x_;
 };
@@ -259,7 +287,7 @@ Buffer Workload::normal(const Shape& shape) {
 }
 
 std::vector<std::string> workload_names() {
-  return {"vae", "betavae", "cnn", "rssm", "sac", "overhead"};
+  return {"vae", "betavae", "vae64", "cnn", "rssm", "sac", "overhead"};
 }
 
 std::string workload_list() {
@@ -268,8 +296,8 @@ std::string workload_list() {
   return list;
 }
 
-std::unique_ptr<Workload> make_workload(const std::string& name, int threads, i64 batch) {
-  const Context::Options options{.threads = threads};
+std::unique_ptr<Workload> make_workload(const std::string& name, const Context::Options& options,
+                                        i64 batch) {
   const auto size = [&](i64 own) { return batch > 0 ? batch : own; };
   if (name == "vae")
     return std::make_unique<ModelWorkload>(options, "vae", models::Example{28, 28, 1, 0}, size(128),
@@ -277,6 +305,7 @@ std::unique_ptr<Workload> make_workload(const std::string& name, int threads, i6
   if (name == "betavae")
     return std::make_unique<ModelWorkload>(options, "beta_vae", models::Example{64, 64, 1, 0},
                                            size(64), 1e-4);
+  if (name == "vae64") return std::make_unique<Vae64>(options, size(128));
   if (name == "cnn") return std::make_unique<Cnn>(options, size(64));
   if (name == "rssm") return std::make_unique<Rssm>(options, size(50));
   if (name == "sac") return std::make_unique<Sac>(options, size(256));

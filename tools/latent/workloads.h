@@ -16,6 +16,10 @@ class Workload {
   const Program& program() const { return learn_.program(); }
   const Program& recorded() const { return learn_.recorded(); }
   Context& ctx() { return ctx_; }
+  // Until the steps so far have run: a device's are only queued.
+  void wait() {
+    if (!ctx_.on_cpu()) ctx_.step_was_finite();
+  }
 
  protected:
   using Body = std::function<Tensor()>;
@@ -35,6 +39,8 @@ class Workload {
 
 // vae       784-400-20, Bernoulli, batch 128, Adam 1e-3
 // betavae   64x64x1, four 4x4 convolutions of stride 2 with 32 channels, 256-256, z 10, beta 4, batch 64, Adam 1e-4
+// vae64     64x64x3, four 4x4 convolutions of stride 2 with 32, 64, 128, 256 channels, z 64, Bernoulli, batch 128,
+//           Adam 1e-4: a GPU's yardstick
 // cnn       32x32x3, 3x3 convolutions 64, 64, 128 (stride 2), 128, 256 (stride 2), mean, 10 classes, batch 64, Adam 1e-3
 // rssm      50 steps of 50 sequences: embedding 1024, action 6, GRU 200, latent 30, reward head 300-300, Adam 1e-3
 // sac       observation 17, action 6, policy and two critics 256-256, batch 256, temperature, targets, Adam 3e-4
@@ -42,6 +48,7 @@ class Workload {
 std::vector<std::string> workload_names();
 std::string workload_list();  // "vae, betavae, ..."
 // `batch` 0: the workload's own.
-std::unique_ptr<Workload> make_workload(const std::string& name, int threads, i64 batch);
+std::unique_ptr<Workload> make_workload(const std::string& name, const Context::Options& options,
+                                        i64 batch);
 
 }  // namespace lat::tools
