@@ -205,7 +205,7 @@ TEST_CASE("counters: what the rungs of reparameterise_kl move") {
   };
   const Cost want[] = {{72, 0}, {24, 0}, {16, 0}, {16, 2}, {16, 1}};
   constexpr i64 rows = 64, cols = 64, n = rows * cols;
-  const DeviceLadder& ladder = emulated_ladders()[0];
+  const DeviceLadder& ladder = emulated_ladders()[1];
   REQUIRE(size_t(ladder.count) == std::size(want));
   for (i64 r = 0; r < ladder.count; ++r) {
     CAPTURE(ladder.rungs[r].name);
