@@ -175,5 +175,27 @@ TEST_CASE("cuda: convolutions whose sums are longer than a chunk") {
   });
 }
 
+// Pixels of other parities meet other taps: three chunks, two, one, none.
+TEST_CASE("cuda: data gradients whose pixels have chunks of different number") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    const auto check = [&](const Layer& l, bool bias, i64 act, Factors kind = Factors::unit) {
+      check_on(device, table, pass_of(l, Pass::data, inputs(l, kind), bias, act));
+    };
+    const Layer l{1, 4, 5, 5, 260, 3, 3, 2, 1};
+    check(l, true, 1);
+    ConvInputs zeros =
+        inputs(l, Factors::unit);  // products below the least float: sums of -0 or +0
+    for (double& x : zeros.y) x = double(float(x * 1e-24));
+    for (double& x : zeros.f) x = double(float(x * 1e-24));
+    check_on(device, table, pass_of(l, Pass::data, zeros));
+    check({2, 3, 3, 6, 600, 1, 1, 2, 0}, true, 0, Factors::tiny);
+    if (kTsan) return;
+    check({1, 5, 4, 7, 130, 3, 3, 2, 1}, false, 2);
+    check({1, 3, 4, 8, 520, 4, 5, 3, 2}, false, 3);
+    check({1, 6, 5, 5, 521, 6, 5, 4, 2}, true, 0);
+    check({1, 6, 7, 5, 521, 6, 5, 5, 2}, true, 2);
+  });
+}
+
 }  // namespace
 }  // namespace lat::test
