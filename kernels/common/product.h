@@ -8,7 +8,8 @@
 //
 // The sums of a chunk are added to the totals, which wait in out. Where tiles are too few to occupy
 // a device, every chunk is a block of its own that leaves its sums in scratch memory, and another
-// kernel adds them in order: the same bits.
+// kernel adds them in order: the same bits. A member of fewer chunks than others leaves -0 for those
+// it lacks, which changes no sum.
 #include <type_traits>
 
 #include "kernels/common/activate.h"
@@ -167,16 +168,16 @@ struct Outputs {
   i32 row, col;  // of the tile
   T sum[kRows][kCols];
 
-  __device__ __forceinline__ Outputs() {
+  __device__ __forceinline__ explicit Outputs(T start) {
     const i32 warp = i32(threadIdx.x) / 32, lane = i32(threadIdx.x) % 32;
     row = warp / Tile::kWarpCols * (4 * kRows) + lane / 8 * kRowPack;
     col = warp % Tile::kWarpCols * (8 * kCols) + lane % 8 * kColPack;
-    clear();
+    set(start);
   }
-  __device__ __forceinline__ void clear() {
+  __device__ __forceinline__ void set(T value) {
     CU_UNROLL
     for (i32 i = 0; i < kRows; ++i) CU_UNROLL
-    for (i32 j = 0; j < kCols; ++j) sum[i][j] = 0;
+    for (i32 j = 0; j < kCols; ++j) sum[i][j] = value;
   }
   __device__ __forceinline__ i32 row_of(i32 i) const {
     return row + i / kRowPack * kRowStep + i % kRowPack;
@@ -266,7 +267,8 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kThreads < 256 ? 3 : 2)
   const u32 g = block % share.members, chunk = block / share.members;
 
   const auto p = members.member(g);
-  const i64 begin = share.first + chunk * share.depth, end = min_of(p.k, begin + share.depth);
+  const i64 begin = share.first + chunk * share.depth;
+  const i64 end = max_of(begin, min_of(p.k, begin + share.depth));
   if (row0 >= p.m) return;
   const i32 rows = i32(min_of(p.m - row0, Tile::kRows));
   const i32 cols = i32(min_of(p.n - col0, Tile::kCols));
@@ -287,7 +289,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kThreads < 256 ? 3 : 2)
   };
   for (i32 slice = 0; slice < kStages - 1; ++slice) fetch(slice);
 
-  Outputs<T, Tile> outputs;
+  Outputs<T, Tile> outputs(begin > 0 && begin == end ? T(-0.0) : T(0));
   i32 slice = 0;
   do {
     const i32 first = slice, last = i32(min_of(slice + kChunk / Tile::kDepth, slices));
@@ -308,7 +310,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kThreads < 256 ? 3 : 2)
     outputs.add_to(finish.out + chunk * share.out_step + col0, row_offset, rows, cols, add,
                    finish.bias && done ? finish.bias + g * finish.bias_step + col0 : nullptr,
                    done ? finish.act : 0, finish.packs);
-    outputs.clear();
+    outputs.set(0);
   } while (slice < slices);
   if (finish.act > 1) outputs.activate_in(finish.out + col0, row_offset, rows, cols, finish.act);
 }
@@ -329,10 +331,10 @@ __global__ void add_chunks(Finish<T> finish, const T* sums, i64 chunks, i64 size
   finish.out[i] = activate(total, finish.act);
 }
 
-// The extents of a call.
+// The extents of a call: its members', or the largest of them.
 struct Extents {
   i64 members, m, n, k;
-  i64 size() const { return members * m * n; }
+  i64 size = members * m * n;  // of out
 };
 
 struct TileShape {
@@ -387,7 +389,7 @@ Cut cut_product(const Extents& e, bool may_split) {
     const i64 at_once = min_of(chunks, most_blocks / max_of(1, tiles));
     if (chunks > 1 && at_once > 1)
       consider(ceil_div(chunks, at_once) * (time(tiles * at_once, kChunk) + launch) +
-                   chunks * e.size() / sums_per_cycle,
+                   chunks * e.size / sums_per_cycle,
                {t, at_once});
   }
   return best;
@@ -395,14 +397,14 @@ Cut cut_product(const Extents& e, bool may_split) {
 
 template <class T>
 i64 scratch_bytes(const Extents& e) {
-  return cut_product<T>(e, true).chunks * e.size() * i64(sizeof(T));
+  return cut_product<T>(e, true).chunks * e.size * i64(sizeof(T));
 }
 
-// All products of a call; only where their outputs follow each other may they be split.
+// All products of a call; only where their outputs are all of out may they be split.
 template <class T, class Members>
 void multiply(Part stream, const Members& members, const Extents& e, Finish<T> finish,
               bool may_split) {
-  if (e.size() == 0 || (finish.into && e.k == 0)) return;
+  if (e.size == 0 || (finish.into && e.k == 0)) return;
   finish.packs = e.n % 4 == 0 && aligned_packs(finish.out, e.n);
   const Cut cut = cut_product<T>(e, may_split);
   with_tile<T>(cut.tile, [&]<class Tile>(Tile) {
@@ -416,7 +418,7 @@ void multiply(Part stream, const Members& members, const Extents& e, Finish<T> f
     T* const sums = static_cast<T*>(stream.scratch);
     const Finish<T> bare{sums, nullptr, 0, 0, false, e.n % 4 == 0};
     share.depth = kChunk;
-    share.out_step = e.size();
+    share.out_step = e.size;
     for (; share.first < e.k; share.first += cut.chunks * kChunk) {
       const i64 chunks = min_of(cut.chunks, ceil_div(e.k - share.first, kChunk));
       launch(chunks, bare);
@@ -424,8 +426,8 @@ void multiply(Part stream, const Members& members, const Extents& e, Finish<T> f
       now.into = finish.into || share.first > 0;
       if (share.first + chunks * kChunk < e.k) now.bias = nullptr, now.act = 0;
       constexpr i64 threads = 256;
-      stream.launch(add_chunks<T>, {ceil_div(e.size(), threads), threads}, now, sums, chunks,
-                    e.size(), e.n, e.m * e.n);
+      stream.launch(add_chunks<T>, {ceil_div(e.size, threads), threads}, now, sums, chunks, e.size,
+                    e.n, e.m * e.n);
     }
   });
 }

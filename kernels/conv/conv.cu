@@ -1,11 +1,13 @@
 // Convolutions on a device: tiles of kernels/common/product.h, in which patches are gathered from the
-// image as they are needed.
+// image as they are needed. With one tap and as many outputs as pixels, patches are the pixels: matrix
+// products.
 #include "kernels/common/cuda.h"
 
 #include "kernels/common/product.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/patches.h"
 #include "kernels/conv/pixel_class.h"
+#include "kernels/matmul/matmul.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
@@ -187,10 +189,10 @@ constexpr i64 kParities = 4;
 // The classes of `n` parities along an axis, from `first` on, and what the largest of them has.
 struct Axis {
   PixelClass classes[kParities] = {};
-  i64 count = 0, taps = 0;
+  i64 parities, count = 0, taps = 0;
   i64 origin = 0, span = 0;  // positions of dy that the pixels number 0 need, of any class
 
-  Axis(i64 first, i64 n, i64 size, i64 all_taps, i64 stride, i64 pad) {
+  Axis(i64 first, i64 n, i64 size, i64 all_taps, i64 stride, i64 pad) : parities(n) {
     i64 end = 0;
     for (i64 c = 0; c < n; ++c) {
       const PixelClass p = classes[c] = pixel_class(first + c, size, all_taps, stride, pad);
@@ -210,11 +212,13 @@ struct DataGradient {
   const T* dy;
   const T* f;
   i64 B, H, W, C, K, S, P, Q, stride;
-  u32 columns;  // of classes
   Axis h, w;
 
+  Extents extents() const {
+    return {h.parities * w.parities, B * h.count * w.count, C, h.taps * w.taps * K, B * H * W * C};
+  }
   __device__ ClassProduct<T> member(u32 g) const {
-    const PixelClass &i = h.classes[g / columns], &j = w.classes[g % columns];
+    const PixelClass &i = h.classes[g / u32(w.parities)], &j = w.classes[g % u32(w.parities)];
     return {{{dy, B, P, Q, K, i.taps, j.taps, i.count, j.count, 1, -i.origin, -j.origin}},
             {f, S, C, K, i.last, j.last, j.taps, stride},
             B * i.count * j.count,
@@ -259,7 +263,7 @@ struct NarrowData {
 
 template <i32 C, i32 stride, class T>
 __global__ void __launch_bounds__(kNarrowRows* kNarrowCols, 4)
-    narrow_data(NarrowData<T> x, u32 tile_rows, u32 tile_cols) {
+    multiply_narrow(NarrowData<T> x, u32 tile_rows, u32 tile_cols) {
   using Packed = Pack<T, i32(NarrowData<T>::kPack)>;
   constexpr i32 pack = i32(NarrowData<T>::kPack), threads = kNarrowRows * kNarrowCols;
   CU_DYN_SHARED(T, dy);
@@ -340,10 +344,18 @@ __global__ void __launch_bounds__(kNarrowRows* kNarrowCols, 4)
   }
 }
 
+template <class T>
+NarrowData<T> narrow_data(T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
+                          i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  const i64 side = min_of(stride, kParities);
+  const Axis h(0, side, H, R, stride, pad), w(0, side, W, S, stride, pad);
+  return {dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, act, h, w};
+}
+
 template <i32 C, i32 stride, class T>
 void launch_narrow(Part stream, const NarrowData<T>& x) {
   const i64 rows = ceil_div(x.h.count, kNarrowRows), cols = ceil_div(x.w.count, kNarrowCols);
-  stream.launch(narrow_data<C, stride, T>,
+  stream.launch(multiply_narrow<C, stride, T>,
                 {x.B * rows * cols, kNarrowRows * kNarrowCols, x.shared()}, x, u32(rows),
                 u32(cols));
 }
@@ -363,75 +375,88 @@ void run_narrow(Part stream, const NarrowData<T>& x) {
   }
 }
 
+bool is_matmul(i64 H, i64 W, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  return R == 1 && S == 1 && P == H && Q == W && stride == 1 && pad == 0;
+}
+constexpr i64 kTransposeA = 1, kTransposeB = 2;  // flags of a product
+
 }  // namespace
 
 template <class T>
 void conv2d(Part stream, T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
             i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return linear_act(stream, y, x, f, bias, 1, B * H * W, K, C, 0, act);
   const auto product = forward(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, f, K);
   multiply<T>(stream, product, product.extents(), {y, bias, 0, act, false, false}, true);
 }
 template <class T>
-i64 conv2d_scratch(T*, const T*, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i64 R, i64 S,
-                   i64 P, i64 Q, i64, i64, i64) {
+i64 conv2d_scratch(T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C, i64 K,
+                   i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return linear_act_scratch(y, x, f, bias, 1, B * H * W, K, C, 0, act);
   return scratch_bytes<T>({1, B * P * Q, K, R * S * C});
 }
 
 template <class T>
 void conv2d_data(Part stream, T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W,
                  i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
-  const i64 side = min_of(stride, kParities);
-  const NarrowData<T> narrow{dx,
-                             dy,
-                             f,
-                             bias,
-                             B,
-                             H,
-                             W,
-                             C,
-                             K,
-                             R,
-                             S,
-                             P,
-                             Q,
-                             stride,
-                             act,
-                             Axis(0, side, H, R, stride, pad),
-                             Axis(0, side, W, S, stride, pad)};
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return linear_act(stream, dx, dy, f, bias, 1, B * H * W, C, K, kTransposeB, act);
+  const auto narrow = narrow_data(dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act);
   if (narrow.possible()) return run_narrow(stream, narrow);
+  const i64 side = min_of(stride, kParities);
   for (i64 i = 0; i < stride; i += side)
     for (i64 j = 0; j < stride; j += side) {
-      const i64 rows = min_of(side, stride - i), cols = min_of(side, stride - j);
-      const Axis h(i, rows, H, R, stride, pad), w(j, cols, W, S, stride, pad);
-      multiply<T>(stream, DataGradient<T>{dy, f, B, H, W, C, K, S, P, Q, stride, u32(cols), h, w},
-                  {rows * cols, B * h.count * w.count, C, h.taps * w.taps * K},
-                  {dx, bias, 0, act, false, false}, false);
+      const Axis h(i, min_of(side, stride - i), H, R, stride, pad);
+      const Axis w(j, min_of(side, stride - j), W, S, stride, pad);
+      const DataGradient<T> classes{dy, f, B, H, W, C, K, S, P, Q, stride, h, w};
+      multiply<T>(stream, classes, classes.extents(), {dx, bias, 0, act, false, false},
+                  stride <= kParities);
     }
+}
+template <class T>
+i64 conv2d_data_scratch(T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
+                        i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return linear_act_scratch(dx, dy, f, bias, 1, B * H * W, C, K, kTransposeB, act);
+  const auto narrow = narrow_data(dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act);
+  if (narrow.possible() || stride > kParities) return 0;
+  return scratch_bytes<T>(
+      DataGradient<T>{dy, f, B, H, W, C, K, S, P, Q, stride, narrow.h, narrow.w}.extents());
 }
 
 template <class T>
 void conv2d_filter(Part stream, T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K,
                    i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return matmul(stream, df, x, dy, 1, C, K, B * H * W, kTransposeA);
   const auto product =
       filter_gradient(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K);
   multiply<T>(stream, product, product.extents(), {df, nullptr, 0, 0, false, false}, true);
 }
 template <class T>
-i64 conv2d_filter_scratch(T*, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i64 R, i64 S,
-                          i64 P, i64 Q, i64, i64) {
+i64 conv2d_filter_scratch(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
+                          i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return matmul_scratch(df, x, dy, 1, C, K, B * H * W, kTransposeA);
   return scratch_bytes<T>({1, R * S * C, K, B * P * Q});
 }
 
 template <class T>
 void conv2d_filter_into(Part stream, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W,
                         i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return matmul_into(stream, df, x, dy, 1, C, K, B * H * W, kTransposeA);
   const auto product =
       filter_gradient(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K);
   multiply<T>(stream, product, product.extents(), {df.p, nullptr, 0, 0, true, false}, true);
 }
 template <class T>
-i64 conv2d_filter_into_scratch(InOut<T>, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i64 R,
-                               i64 S, i64 P, i64 Q, i64, i64) {
+i64 conv2d_filter_into_scratch(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
+                               i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return matmul_into_scratch(df, x, dy, 1, C, K, B * H * W, kTransposeA);
   return scratch_bytes<T>({1, R * S * C, K, B * P * Q});
 }
 
@@ -442,6 +467,8 @@ i64 conv2d_filter_into_scratch(InOut<T>, const T*, const T*, i64 B, i64, i64, i6
                               i64, i64, i64, i64, i64);                                            \
   template void conv2d_data(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,  \
                             i64, i64, i64, i64, i64, i64);                                         \
+  template i64 conv2d_data_scratch(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64, \
+                                   i64, i64, i64, i64, i64, i64);                                  \
   template void conv2d_filter(Part, T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,     \
                               i64, i64, i64, i64);                                                 \
   template i64 conv2d_filter_scratch(T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,    \

@@ -32,6 +32,9 @@ void conv2d_data(Part part, T* dx, const T* dy, const T* f, const T* bias, i64 B
 template <class T>
 Plan conv2d_data_plan(T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
                       i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act);
+template <class T>
+i64 conv2d_data_scratch(T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
+                        i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act);
 
 // df[r,s,c,k] = sum_(b,p,q) x[b,h,w,c] dy[b,p,q,k]                             flat index (b P + p) Q + q
 template <class T>

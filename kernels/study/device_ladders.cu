@@ -1,6 +1,7 @@
 // The tables of the ladders that have rungs for devices.
 #include "kernels/common/cuda.h"
 
+#include "kernels/conv/conv.h"
 #include "kernels/study/rungs.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -21,7 +22,28 @@ constexpr DeviceRung kLatent[] = {
     {"05_no_conflicts", "stores to all banks at once", run<latent_no_conflicts>, nullptr},
 };
 
+template <Conv* f>
+void run(const Arg* a, gpu::Stream& stream) {
+  f(static_cast<Stream&>(stream), conv_call(a));
+}
+i64 product_scratch(const Arg* a) {
+  const ConvCall z = conv_call(a);
+  return conv2d_scratch<float>(z.y, z.x, z.f, z.bias, z.B, z.H, z.W, z.C, z.K, z.R, z.S, z.P, z.Q,
+                               z.stride, z.pad, z.act);
+}
+
+constexpr DeviceRung kConv[] = {
+    {"01_naive", "a thread an output, all from global memory", run<conv_naive>, nullptr},
+    {"02_tiled", "image tile and filter slice in shared memory", run<conv_tiled>, nullptr},
+    {"03_register_tile", "4 pixels x 4 channels a thread", run<conv_register_tile>, nullptr},
+    {"04_implicit_gemm", "patches arrive while others are multiplied", run<conv_implicit_gemm>,
+     nullptr},
+    {"05_product", "8 x 8 a thread, tiles that fit the layer, vector loads", run<conv_product>,
+     product_scratch},
+};
+
 constexpr DeviceLadder kAll[kDeviceLadders] = {
+    {"conv", kConv, sizeof(kConv) / sizeof(kConv[0]), 4},
     {"reparameterise_kl", kLatent, sizeof(kLatent) / sizeof(kLatent[0]), 1},
 };
 

@@ -50,10 +50,6 @@ constexpr Rung kGemm[] = {
 
 // ---- conv: y, x, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act ---------------------------
 
-ConvCall conv_call(const Arg* a) {
-  return {out(a[0]), in(a[1]), in(a[2]), in(a[3]), a[4].i,  a[5].i,  a[6].i,  a[7].i,
-          a[8].i,    a[9].i,   a[10].i,  a[11].i,  a[12].i, a[13].i, a[14].i, a[15].i};
-}
 template <Conv* f>
 void run(const Arg* a, Part part) {
   f(part, conv_call(a));

@@ -19,6 +19,13 @@ struct ConvCall {
 };
 using Conv = void(Part, const ConvCall&);
 Conv conv_plain, conv_im2col, conv_implicit_gemm, conv_direct, conv_fused, conv_product;
+Conv conv_naive, conv_tiled, conv_register_tile;  // on devices alone
+// From the arguments of the ladder.
+inline ConvCall conv_call(const Arg* a) {
+  const auto out = [](Arg x) { return static_cast<float*>(x.p); };
+  return {out(a[0]), out(a[1]), out(a[2]), out(a[3]), a[4].i,  a[5].i,  a[6].i,  a[7].i,
+          a[8].i,    a[9].i,    a[10].i,   a[11].i,   a[12].i, a[13].i, a[14].i, a[15].i};
+}
 
 // z = mu + exp(logvar / 2) eps, eps ~ N(0, 1), kl = KL( N(mu, e^logvar) || N(0, 1) )
 // z, eps, mu, logvar (rows, cols), kl (rows); see kernels/random/random.h and kernels/likelihood/likelihood.h

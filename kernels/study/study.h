@@ -46,7 +46,7 @@ struct DeviceLadder {
   i64 count;
   i64 product;
 };
-constexpr i64 kDeviceLadders = 1;
+constexpr i64 kDeviceLadders = 2;
 const DeviceLadder* emulated_ladders();
 const DeviceLadder* cuda_ladders();  // null in a build without nvcc
 

@@ -46,4 +46,13 @@ inline Call pass_of(const Layer& l, Pass pass, const ConvInputs& in, bool bias =
   return call;
 }
 
+// What every rung of the ladder computes.
+constexpr Layer kLadderLayers[] = {
+    {1, 1, 1, 1, 1, 1, 1, 1, 0},     {2, 5, 7, 3, 5, 3, 3, 1, 1},    {1, 8, 9, 2, 33, 4, 4, 2, 1},
+    {2, 7, 6, 1, 40, 4, 2, 2, 3},    {1, 9, 33, 5, 16, 3, 3, 1, 1},  {1, 6, 5, 4, 7, 3, 5, 3, 2},
+    {1, 3, 4, 70, 9, 3, 3, 1, 1},    {2, 5, 3, 129, 3, 2, 2, 1, 0},  {1, 2, 2, 1, 3, 5, 5, 1, 2},
+    {0, 4, 4, 2, 3, 3, 3, 1, 1},     {3, 11, 13, 6, 20, 3, 3, 1, 1}, {1, 6, 6, 3, 8, 1, 1, 1, 0},
+    {1, 10, 10, 58, 35, 3, 3, 2, 1},
+};
+
 }  // namespace lat::test

@@ -150,16 +150,16 @@ TEST_CASE("cuda: convolutions in tiles of every size") {
   } const cases[] = {
       {{1, 13, 20, 3, 500, 1, 2, 1, 1}, Pass::forward},
       {{1, 13, 20, 500, 3, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 3, 260, 500, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 5, 260, 500, 1, 1, 2, 0}, Pass::filter},
       {{1, 92, 92, 3, 30, 1, 2, 1, 1}, Pass::forward},
       {{1, 92, 92, 30, 3, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 2, 8460, 30, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 3, 8460, 30, 1, 1, 2, 0}, Pass::filter},
       {{1, 92, 92, 4, 40, 1, 2, 1, 1}, Pass::forward},
       {{1, 92, 92, 40, 4, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 2, 700, 800, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 3, 700, 800, 1, 1, 2, 0}, Pass::filter},
       {{1, 38, 40, 2, 1100, 2, 1, 1, 1}, Pass::forward},
       {{1, 38, 40, 1100, 3, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 2, 1100, 1500, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 3, 1100, 1500, 1, 1, 2, 0}, Pass::filter},
   };
   on_devices([&](gpu::Device& device, const DeviceKernel* table) {
     for (const auto& c : std::span(cases).first(kTsan ? 3 : std::size(cases)))
@@ -169,9 +169,43 @@ TEST_CASE("cuda: convolutions in tiles of every size") {
 
 TEST_CASE("cuda: convolutions whose sums are longer than a chunk") {
   on_devices([](gpu::Device& device, const DeviceKernel* table) {
-    check_passes(device, table, {1, 3, 3, 600, 5, 1, 1, 1, 0}, 0);
+    check_passes(device, table, {1, 5, 6, 600, 5, 1, 1, 2, 0}, 0);
     check_passes(device, table, {3, 27, 28, 2, 3, 3, 3, 1, 1}, 1);
     if (!kTsan) check_passes(device, table, {1, 4, 5, 29, 180, 5, 5, 1, 2}, 3);
+  });
+}
+
+TEST_CASE(
+    "cuda: convolutions with one tap are matrix products, unless outputs are fewer than pixels") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    check_passes(device, table, {3, 3, 4, 6, 33, 1, 1, 1, 0}, 1);
+    check_passes(device, table, {1, 3, 3, 600, 5, 1, 1, 1, 0}, 2, Factors::special);
+    check_passes(device, table, {3, 14, 13, 5, 8, 1, 1, 1, 0}, 0, Factors::tiny);
+    check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 1, 0, 3}, 3);
+    check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 1, 1}, 0);
+    check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 2, 0}, 0);
+  });
+}
+
+// Pixels of other parities meet other taps: three chunks, two, one, none.
+TEST_CASE("cuda: data gradients whose pixels have chunks of different number") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    const auto check = [&](const Layer& l, bool bias, i64 act, Factors kind = Factors::unit) {
+      check_on(device, table, pass_of(l, Pass::data, inputs(l, kind), bias, act));
+    };
+    const Layer l{1, 4, 5, 5, 260, 3, 3, 2, 1};
+    check(l, true, 1);
+    ConvInputs zeros =
+        inputs(l, Factors::unit);  // products below the least float: sums of -0 or +0
+    for (double& x : zeros.y) x = double(float(x * 1e-24));
+    for (double& x : zeros.f) x = double(float(x * 1e-24));
+    check_on(device, table, pass_of(l, Pass::data, zeros));
+    check({2, 3, 3, 6, 600, 1, 1, 2, 0}, true, 0, Factors::tiny);
+    if (kTsan) return;
+    check({1, 5, 4, 7, 130, 3, 3, 2, 1}, false, 2);
+    check({1, 3, 4, 8, 520, 4, 5, 3, 2}, false, 3);
+    check({1, 6, 5, 5, 521, 6, 5, 4, 2}, true, 0);
+    check({1, 6, 7, 5, 521, 6, 5, 5, 2}, true, 2);
   });
 }
 

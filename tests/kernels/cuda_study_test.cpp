@@ -1,7 +1,9 @@
 // Ladders on devices: every rung has the specification's bits.
 #include <filesystem>
+#include <span>
 
 #include "kernels/study/study.h"
+#include "tests/kernels/conv_cases.h"
 #include "tests/kernels/latent_cases.h"
 #include "tests/kernels/on_devices.h"
 
@@ -9,22 +11,42 @@ namespace lat::test {
 namespace {
 
 #ifdef LAT_EMULATOR_TSAN
+constexpr bool kTsan = true;
 constexpr i64 kRows[] = {65};
+constexpr size_t kConvLayers = 3;
 #else
+constexpr bool kTsan = false;
 constexpr i64 kRows[] = {0, 3, 64, 200};
+constexpr size_t kConvLayers = std::size(kLadderLayers);
 #endif
 
-TEST_CASE("cuda: every rung of reparameterise_kl draws and sums as the two kernels do") {
-  for_latents(kRows, [](const Call& call, const std::vector<Values>& want) {
-    on_devices([&](gpu::Device& device, const DeviceKernel* table) {
-      const DeviceLadder& ladder =
-          *(table == emulated_table() ? emulated_ladders() : cuda_ladders());
-      for (i64 r = 0; r < ladder.count; ++r) {
-        const DeviceRung& rung = ladder.rungs[r];
-        call.check(device, {rung.name, {rung.run, nullptr}, {rung.scratch, nullptr}}, want);
-      }
-    });
+// Every rung of ladder number `index` gives the values `want`.
+void climb(i64 index, const Call& call, const std::vector<Values>& want) {
+  on_devices([&](gpu::Device& device, const DeviceKernel* table) {
+    const DeviceLadder& ladder =
+        (table == emulated_table() ? emulated_ladders() : cuda_ladders())[index];
+    for (i64 r = 0; r < ladder.count; ++r) {
+      const DeviceRung& rung = ladder.rungs[r];
+      call.check(device, {rung.name, {rung.run, nullptr}, {rung.scratch, nullptr}}, want);
+    }
   });
+}
+
+TEST_CASE("cuda: every rung of conv has the bits of the plain loops") {
+  u64 turn = 0;
+  const auto check = [&](const Layer& z, Factors kind) {
+    const Call call = pass_of(z, Pass::forward, inputs(z, kind), turn % 2 == 0, i64(turn / 2 % 2));
+    climb(0, call, call.run(Isa::spec, kFloat));
+    ++turn;
+  };
+  const Factors kinds[] = {Factors::unit, Factors::tiny, Factors::special};
+  for (const Layer& z : std::span(kLadderLayers).first(kConvLayers)) check(z, kinds[turn % 3]);
+  if (!kTsan) check({1, 2, 3, 2800, 2, 3, 3, 1, 1}, Factors::unit);  // its image tile does not fit
+}
+
+TEST_CASE("cuda: every rung of reparameterise_kl draws and sums as the two kernels do") {
+  for_latents(kRows,
+              [](const Call& call, const std::vector<Values>& want) { climb(1, call, want); });
 }
 
 TEST_CASE("cuda: ladders name their files, and the rung that the engine calls") {

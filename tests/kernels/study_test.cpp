@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "tests/kernels/conv_cases.h"
 #include "tests/kernels/latent_cases.h"
 
 namespace lat::test {
@@ -49,18 +50,8 @@ Call product(i64 m, i64 n, i64 k, Factors kind) {
   return call.integers({1, m, n, k, 0});
 }
 
-struct Layer {
-  i64 B, H, W, C, K, R, S, stride, pad;
-};
 Call convolution(const Layer& z, bool bias, i64 act, Factors kind) {
-  const i64 P = (z.H + 2 * z.pad - z.R) / z.stride + 1, Q = (z.W + 2 * z.pad - z.S) / z.stride + 1;
-  const u64 seed = u64(z.H * 31 + z.W * 7 + z.K);
-  Call call("conv2d");
-  call.out(z.B * P * Q * z.K)
-      .in(factors(z.B * z.H * z.W * z.C, seed, kind))
-      .in(factors(z.R * z.S * z.C * z.K, seed + 1, kind));
-  bias ? call.in(factors(z.K, seed + 2, kind)) : call.null('r');
-  return call.integers({z.B, z.H, z.W, z.C, z.K, z.R, z.S, P, Q, z.stride, z.pad, act});
+  return pass_of(z, Pass::forward, inputs(z, kind), bias, act);
 }
 
 // c = a b in the fixed order but for the chunks: one chain for all of k.
@@ -119,15 +110,8 @@ TEST_CASE("gemm: every rung has the bits of the plain loops") {
 }
 
 TEST_CASE("conv: every rung has the bits of the plain loops") {
-  const Layer layers[] = {
-      {1, 1, 1, 1, 1, 1, 1, 1, 0},     {2, 5, 7, 3, 5, 3, 3, 1, 1},    {1, 8, 9, 2, 33, 4, 4, 2, 1},
-      {2, 7, 6, 1, 40, 4, 2, 2, 3},    {1, 9, 33, 5, 16, 3, 3, 1, 1},  {1, 6, 5, 4, 7, 3, 5, 3, 2},
-      {1, 3, 4, 70, 9, 3, 3, 1, 1},    {2, 5, 3, 129, 3, 2, 2, 1, 0},  {1, 2, 2, 1, 3, 5, 5, 1, 2},
-      {0, 4, 4, 2, 3, 3, 3, 1, 1},     {3, 11, 13, 6, 20, 3, 3, 1, 1}, {1, 6, 6, 3, 8, 1, 1, 1, 0},
-      {1, 10, 10, 58, 35, 3, 3, 2, 1},
-  };
   u64 turn = 0;
-  for (const Layer& z : layers)
+  for (const Layer& z : kLadderLayers)
     for (const bool bias : {false, true})
       for (const i64 act : {0, 1}) climb("conv", convolution(z, bias, act, kKinds[turn++ % 3]));
 }

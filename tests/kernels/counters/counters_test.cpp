@@ -32,13 +32,13 @@ std::string source_line(const void* site) {
 }
 
 struct Total {
-  u64 lanes = 0, cost = 0, least = 0;
+  u64 warps = 0, lanes = 0, cost = 0, least = 0;
 };
 Total total(const std::vector<emu::SiteCount>& sites, bool shared, bool write) {
   Total t;
   for (const emu::SiteCount& s : sites)
     if (s.shared == shared && s.write == write)
-      t.lanes += s.lanes, t.cost += s.cost, t.least += s.least;
+      t.warps += s.warps, t.lanes += s.lanes, t.cost += s.cost, t.least += s.least;
   return t;
 }
 
@@ -205,10 +205,10 @@ TEST_CASE("counters: what the rungs of reparameterise_kl move") {
   };
   const Cost want[] = {{72, 0}, {24, 0}, {16, 0}, {16, 2}, {16, 1}};
   constexpr i64 rows = 64, cols = 64, n = rows * cols;
-  const DeviceLadder& ladder = emulated_ladders()[0];
+  const DeviceLadder& ladder = emulated_ladders()[1];
   REQUIRE(size_t(ladder.count) == std::size(want));
   for (i64 r = 0; r < ladder.count; ++r) {
-    CAPTURE(ladder.rungs[r].name);
+    CAPTURE(std::string(ladder.rungs[r].name));
     Bench b;
     Arg a[10];
     for (const int k : {0, 1, 2, 3, 4}) a[k].p = b.zeros(k == 2 ? rows : n);
@@ -224,6 +224,39 @@ TEST_CASE("counters: what the rungs of reparameterise_kl move") {
     const Total stores = total(counts, true, true);
     CHECK(stores.cost == want[r].turns * stores.least);
     CHECK(total(counts, true, false).cost == total(counts, true, false).least);
+  }
+}
+
+// What the page of the ladders says, in tenths: bytes read from global memory for each output; loads
+// of warps from shared memory, and the turns that they take, for 32 products.
+TEST_CASE("counters: what the rungs of conv move") {
+  using namespace lat::kernels;
+  struct Cost {
+    i64 bytes, loads, turns;
+  };
+  const Cost want[] = {{835, 0, 0}, {71, 20, 20}, {23, 5, 5}, {48, 5, 5}, {43, 3, 9}};
+  constexpr i64 B = 5, H = 64, C = 1, K = 32, R = 4, P = 32;  // more images take the same tile
+  constexpr i64 outputs = B * P * P * K, products = outputs * R * R * C;
+  const DeviceLadder& ladder = emulated_ladders()[0];
+  REQUIRE(size_t(ladder.count) == std::size(want));
+  for (i64 r = 0; r < ladder.count; ++r) {
+    CAPTURE(std::string(ladder.rungs[r].name));
+    Bench b;
+    Arg a[16];
+    a[0].p = b.zeros(outputs), a[1].p = b.zeros(B * H * H * C);
+    a[2].p = b.zeros(R * R * C * K), a[3].p = b.zeros(K);
+    const i64 sizes[] = {B, H, H, C, K, R, R, P, P, 2, 1, 1};
+    for (size_t k = 0; k < std::size(sizes); ++k) a[4 + k].i = sizes[k];
+    if (ladder.rungs[r].scratch) REQUIRE(ladder.rungs[r].scratch(a) == 0);
+    ladder.rungs[r].run(a, b.stream);
+    const auto counts = b.counts();
+    const auto tenths = [](u64 n, i64 of) { return i64((n * 10 + u64(of) / 2) / u64(of)); };
+    const Total shared = total(counts, true, false);
+    CHECK(tenths(total(counts, false, false).cost * 32, outputs) == want[r].bytes);
+    CHECK(tenths(shared.warps * 32, products) == want[r].loads);
+    CHECK(tenths(shared.cost * 32, products) == want[r].turns);
+    CHECK(shared.cost == shared.least);
+    CHECK(total(counts, false, true).cost * 32 == u64(outputs) * sizeof(float));
   }
 }
 
