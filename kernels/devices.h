@@ -21,7 +21,21 @@ const DeviceKernel* emulated_table();
 // kKernelCount rows, for streams of a device that open_cuda has opened; null in a build without nvcc.
 const DeviceKernel* cuda_table();
 
+struct DeviceLadder;  // kernels/study/study.h
+
+// What liblatent_emulated.so and liblatent_cuda.so offer. They lie beside a program and are opened when a device is asked
+// for: without them it is half as large, and has the CPU alone.
+struct DeviceLibrary {
+  const DeviceKernel* table;
+  const DeviceLadder* ladders;  // kDeviceLadders of them
+  // A device by its name, or null, and `why` says what is missing.
+  std::unique_ptr<gpu::Device> (*open)(const std::string& name, std::string* why);
+};
+
 // GPU number `index`; or null, and `why` says what is missing.
 std::unique_ptr<gpu::Device> open_cuda(i32 index, std::string* why);
 
 }  // namespace lat::kernels
+
+// The one function that such a library exports.
+extern "C" const lat::kernels::DeviceLibrary* latent_devices();

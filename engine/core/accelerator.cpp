@@ -1,11 +1,12 @@
 #include "engine/core/accelerator.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
-#include <charconv>
 
 #include "engine/core/error.h"
+#include "engine/core/library.h"
 #include "engine/core/team.h"
-#include "kernels/emulator/device.h"
 
 namespace lat {
 
@@ -25,40 +26,48 @@ auto translated(F&& f) {
   }
 }
 
-int32_t gpu_number(const std::string& name) {
+bool is_device(const std::string& name) {
   const std::string prefix = "cuda:";
-  if (name == "cuda") return 0;
-  int32_t index = -1;
-  const char* const end = name.data() + name.size();
-  const bool number = name.starts_with(prefix) &&
-                      std::from_chars(name.data() + prefix.size(), end, index).ptr == end;
-  LAT_CHECK(number && index >= 0, Code::usage, "device", "'", name,
-            "' is no device; expected auto, cpu, cuda, cuda:N or emulated");
-  return index;
+  if (name.starts_with(prefix))
+    return name.size() > prefix.size() &&
+           name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
+  return name == "cuda" || name == "emulated" || name == "emulated:reverse" ||
+         name == "emulated:unfair";
 }
 
-emu::Schedule schedule(const std::string& name) {
-  if (name == "emulated") return {emu::Order::in_order};
-  if (name == "emulated:reverse") return {emu::Order::reverse};
-  LAT_CHECK(name == "emulated:unfair", Code::usage, "device", "'", name,
-            "' is no device; expected emulated, emulated:reverse or emulated:unfair");
-  return {emu::Order::unfair, 7};
+// Opened once.
+const kernels::DeviceLibrary* library(const std::string& file) {
+  void* const opened = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  return opened ? function_of<decltype(latent_devices)>(opened, "latent_devices", file)() : nullptr;
 }
 
 }  // namespace
 
-Accelerator::Accelerator(const std::string& name) {
-  if (name.starts_with("emulated")) {
-    kind_ = Device::emulated;
-    device_ = std::make_unique<emu::Device>(schedule(name));
-    rows_ = kernels::emulated_table();
-  } else {
-    std::string why;
-    device_ = kernels::open_cuda(gpu_number(name), &why);
-    LAT_CHECK(device_, Code::machine, "device", name, ": ", why,
-              ". The devices cpu and emulated are always there");
-    rows_ = kernels::cuda_table();
-  }
+const kernels::DeviceLibrary* device_library(const std::string& name, std::string* why) {
+  static const kernels::DeviceLibrary* const emulated = library("liblatent_emulated.so");
+  static const kernels::DeviceLibrary* const cuda = library("liblatent_cuda.so");
+  const bool of_gpus = name.starts_with("cuda");
+  if (of_gpus && !cuda)
+    *why = "this build has no liblatent_cuda.so: install the CUDA toolkit and configure again";
+  if (!of_gpus && !emulated) *why = "there is no liblatent_emulated.so beside the program";
+  return of_gpus ? cuda : emulated;
+}
+
+std::unique_ptr<gpu::Device> open_device(const std::string& name, std::string* why) {
+  const kernels::DeviceLibrary* const from = device_library(name, why);
+  return from ? from->open(name, why) : nullptr;
+}
+
+Accelerator::Accelerator(const std::string& name)
+    : kind_(name.starts_with("cuda") ? Device::cuda : Device::emulated) {
+  LAT_CHECK(is_device(name), Code::usage, "device", "'", name,
+            "' is no device; expected auto, cpu, cuda, cuda:N, emulated, emulated:reverse or "
+            "emulated:unfair");
+  std::string why;
+  device_ = open_device(name, &why);
+  LAT_CHECK(device_, Code::machine, "device", name, ": ", why, ". The CPU is always there");
+  library_ = device_library(name, &why);
+  rows_ = library_->table;
   translated([&] {
     stream_ = device_->stream();
     scratch_ = device_->reserve(kScratchRange);
@@ -81,7 +90,7 @@ Accelerator::~Accelerator() {
 
 std::string Accelerator::best() {
   std::string why;
-  return kernels::open_cuda(0, &why) ? "cuda" : "cpu";
+  return open_device("cuda", &why) ? "cuda" : "cpu";
 }
 
 void Accelerator::reserve_scratch(int32_t kernel, int32_t type, const kernels::Arg* args) {

@@ -10,6 +10,10 @@
 
 namespace lat {
 
+// The library that serves a device's name, and a device of it; or null, and `why` says what is missing.
+const kernels::DeviceLibrary* device_library(const std::string& name, std::string* why);
+std::unique_ptr<gpu::Device> open_device(const std::string& name, std::string* why);
+
 class Accelerator {
  public:
   // name: cuda, cuda:N (GPU number N) or emulated (CUDA's kernels run on the CPU; threads and blocks in order, or under
@@ -27,6 +31,7 @@ class Accelerator {
   gpu::Device& memory() { return *device_; }
   gpu::Stream& stream() { return *stream_; }
   const kernels::DeviceKernel* rows() const { return rows_; }
+  const kernels::DeviceLadder* ladders() const { return library_->ladders; }
 
   // Queues a kernel call; `type` 0 is float, 1 double.
   void call(int32_t kernel, int32_t type, const kernels::Arg* args);
@@ -51,7 +56,8 @@ class Accelerator {
   };
   void reserve_scratch(int32_t kernel, int32_t type, const kernels::Arg* args);
 
-  Device kind_ = Device::cuda;
+  Device kind_;
+  const kernels::DeviceLibrary* library_ = nullptr;
   const kernels::DeviceKernel* rows_ = nullptr;
   std::unique_ptr<gpu::Device> device_;
   std::unique_ptr<gpu::Stream> stream_;

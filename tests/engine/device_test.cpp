@@ -240,7 +240,7 @@ TEST_CASE("what a device has not is refused by name") {
   CHECK(code_of([] { Context ctx({.device = "emulated:fast"}); }, "emulated:unfair") ==
         Code::usage);
   CHECK(code_of([] { Context ctx({.device = "cuda:1000"}); },
-                "cpu and emulated are always there") == Code::machine);
+                "The CPU is always there") == Code::machine);
   CHECK(code_of([] { Context ctx({.device = "emulated", .fast = true}); }, "choose exact") ==
         Code::unsupported);
   Context ctx({.device = "emulated"});

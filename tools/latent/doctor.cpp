@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/core/accelerator.h"
 #include "engine/data/file.h"
-#include "kernels/devices.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run_folder.h"
 #include "tools/latent/terminal.h"
@@ -50,7 +50,7 @@ int doctor(const Args& args) {
   std::error_code ignored;
   const bool driver = fs::exists("/proc/driver/nvidia/version", ignored);
   std::string gpu;  // its name, or what it lacks
-  const auto device = kernels::open_cuda(0, &gpu);
+  const auto device = open_device("cuda", &gpu);
   if (device) gpu = device->name();
   std::vector<Json::Member> sets;
   std::string lines;

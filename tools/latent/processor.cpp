@@ -154,8 +154,7 @@ class Gpu final : public Processor {
                    kernels::table(kernels::Isa::spec)[row].run[0]);
   }
   Climb ladder(const std::string& name) override {
-    const kernels::DeviceLadder* const all =
-        has_speed() ? kernels::cuda_ladders() : kernels::emulated_ladders();
+    const kernels::DeviceLadder* const all = device_.ladders();
     std::string names;
     for (i64 i = 0; i < kernels::kDeviceLadders; ++i) {
       names += cat(i > 0 ? ", " : "", all[i].name);
