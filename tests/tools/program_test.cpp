@@ -502,7 +502,6 @@ TEST_CASE("bench on a device: a line a row, and what is missing") {
   check_refused(in, on({"kernel", "gemm", "--isa", "v3"}), 2, {"--isa", "--device cpu"});
   check_refused(in, on({"kernel", "gemm", "--threads", "2"}), 2, {"--threads"});
   check_refused(in, on({"kernel", "gemm", "--svg", "x.svg"}), 2, {"no speed"});
-  check_refused(in, on({"step", "vae"}), 2, {"--device"});
 }
 
 TEST_CASE("bench ladder: a line a rung, files, refusals") {

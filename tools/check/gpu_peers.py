@@ -256,7 +256,9 @@ def kernels(machine, options):
             say(**line, error=str(error).splitlines()[0][:200])
             continue
         rates = {
-            k: round(ours[k] * ours["us"] / times["us"], 4) for k in ("gflops", "gbps") if k in ours
+            k: round(ours[k] * ours["us"] / times["us"], 4)
+            for k in ("gflops", "gbps")
+            if ours.get(k)
         }
         us = times.pop("us")
         say(**line, us=us, **rates, **times, device=machine.name)

@@ -79,7 +79,7 @@ def targets(found):
                 yield row, numbers
 
     def best(names, sizes, rate, of):
-        shares = [100 * row.get(rate, 0) / of for row, _ in ours(names, sizes)]
+        shares = [100 * (row.get(rate) or 0) / of for row, _ in ours(names, sizes)]
         return min(shares) if shares and of else None
 
     def large(numbers):
@@ -88,7 +88,7 @@ def targets(found):
             count *= n
         return count >= 1 << 24
 
-    copies = [row.get("gbps", 0) for row, _ in ours(["copy"], large)] + [
+    copies = [row.get("gbps") or 0 for row, _ in ours(["copy"], large)] + [
         r["gbps"] for r in found["copies"] if r["copy"] == "on the device"
     ]
     copy = max(copies, default=0)
@@ -186,7 +186,7 @@ def kernel_table(rows):
             (
                 f"{cell(mine[k])} {unit}"
                 for k, unit in (("gflops", "GFLOP/s"), ("gbps", "GB/s"))
-                if k in mine
+                if mine.get(k)
             ),
             "",
         )

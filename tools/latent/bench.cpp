@@ -166,7 +166,6 @@ void overhead(i64 batch, double seconds, bool json) {
 
 int bench(const Args& args) {
   std::string kind, name, threads, batch, time;
-  MachineFlags machine;
   KernelBench kernel;
   bool json = false;
   std::string ladders;
@@ -178,12 +177,11 @@ int bench(const Args& args) {
            {"NAME", &name, cat(workload_list(), "; gemm, conv, exp ... (all kernels); ", ladders)},
            {"--threads", &threads, "1,2 for both (all usable cores)"},
            {"--batch", &batch, "examples a step (the workload's own)"},
-           {"--device", &machine.device, "for a step: auto, cpu, cuda, cuda:N or emulated"},
+           {"--device", &kernel.device,
+            "cpu, auto, cuda, cuda:N, or emulated (on this CPU, for its bits)"},
            {"--seconds", &time, "for each line (3 for a step, else 0.3)"},
            {"--json", &json, "one JSON object a line"},
            {"--shape", &kernel.shape, "a kernel's own sizes, like 128,400,784"},
-           {"--device", &kernel.device,
-            "cpu, or where a kernel runs: cuda, cuda:N, emulated (on this CPU, for its bits)"},
            {"--against", &kernel.against,
             "openblas,onednn; on a GPU cublaslt,cudnn: in turns, in this process"},
            {"--numerics", &kernel.numerics, "fast: what it would choose, beside exact"},
@@ -211,8 +209,6 @@ int bench(const Args& args) {
   if (kind != "step") {
     LAT_CHECK(batch.empty(), Code::usage, "--batch", "belongs to a step; a ", kind,
               " has a --shape");
-    LAT_CHECK(machine.device == "auto" || machine.device == "cpu", Code::usage, "--device",
-              "belongs to  latent bench step");
     kernel.names = name;
     kernel.threads = counts;
     kernel.seconds = seconds("--seconds", time).value_or(0.3);
@@ -229,7 +225,6 @@ int bench(const Args& args) {
            {"--shape", !kernel.shape.empty()},
            {"--against", !kernel.against.empty()},
            {"--isa", !kernel.isa.empty()},
-           {"--device", kernel.device != "cpu"},
            {"--numerics", kernel.numerics != "exact"},
            {"--markdown", kernel.markdown},
            {"--csv", kernel.csv},
@@ -241,6 +236,8 @@ int bench(const Args& args) {
   LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
   const double spend = seconds("--seconds", time).value_or(3);
+  MachineFlags machine;
+  machine.device = kernel.device;
   const std::string where = resolve(machine).device;
   if (where != "cpu") {
     LAT_CHECK(threads.empty(), Code::usage, "--threads", "belongs to --device cpu, and this is ",
