@@ -1,7 +1,9 @@
 // Convolutions on a device: tiles of kernels/common/product.h, in which patches are gathered from the
-// image as they are needed.
+// image as they are needed. With one tap and as many outputs as pixels, patches are the pixels: matrix
+// products.
 #include "kernels/common/cuda.h"
 
+#include "kernels/common/matrices.h"
 #include "kernels/common/product.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/patches.h"
@@ -373,23 +375,47 @@ void run_narrow(Part stream, const NarrowData<T>& x) {
   }
 }
 
+bool is_matmul(i64 H, i64 W, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  return R == 1 && S == 1 && P == H && Q == W && stride == 1 && pad == 0;
+}
+template <class T>
+MatrixCall<T> forward_call(T* y, const T* x, const T* f, const T* bias, i64 pixels, i64 C, i64 K,
+                           i64 act) {
+  return {y, x, f, bias, 1, pixels, K, C, 0, act, false};
+}
+template <class T>
+MatrixCall<T> data_call(T* dx, const T* dy, const T* f, const T* bias, i64 pixels, i64 C, i64 K,
+                        i64 act) {
+  return {dx, dy, f, bias, 1, pixels, C, K, kTransposedB, act, false};
+}
+template <class T>
+MatrixCall<T> filter_call(T* df, const T* x, const T* dy, i64 pixels, i64 C, i64 K, bool into) {
+  return {df, x, dy, nullptr, 1, C, K, pixels, kTransposedA, 0, into};
+}
+
 }  // namespace
 
 template <class T>
 void conv2d(Part stream, T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
             i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return multiply(stream, forward_call(y, x, f, bias, B * H * W, C, K, act));
   const auto product = forward(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, f, K);
   multiply<T>(stream, product, product.extents(), {y, bias, 0, act, false, false}, true);
 }
 template <class T>
-i64 conv2d_scratch(T*, const T*, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i64 R, i64 S,
-                   i64 P, i64 Q, i64, i64, i64) {
+i64 conv2d_scratch(T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C, i64 K,
+                   i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return scratch_bytes(forward_call(y, x, f, bias, B * H * W, C, K, act));
   return scratch_bytes<T>({1, B * P * Q, K, R * S * C});
 }
 
 template <class T>
 void conv2d_data(Part stream, T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W,
                  i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return multiply(stream, data_call(dx, dy, f, bias, B * H * W, C, K, act));
   const auto narrow = narrow_data(dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act);
   if (narrow.possible()) return run_narrow(stream, narrow);
   const i64 side = min_of(stride, kParities);
@@ -405,6 +431,8 @@ void conv2d_data(Part stream, T* dx, const T* dy, const T* f, const T* bias, i64
 template <class T>
 i64 conv2d_data_scratch(T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
                         i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return scratch_bytes(data_call(dx, dy, f, bias, B * H * W, C, K, act));
   const auto narrow = narrow_data(dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act);
   if (narrow.possible() || stride > kParities) return 0;
   return scratch_bytes<T>(
@@ -414,26 +442,34 @@ i64 conv2d_data_scratch(T* dx, const T* dy, const T* f, const T* bias, i64 B, i6
 template <class T>
 void conv2d_filter(Part stream, T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K,
                    i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return multiply(stream, filter_call(df, x, dy, B * H * W, C, K, false));
   const auto product =
       filter_gradient(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K);
   multiply<T>(stream, product, product.extents(), {df, nullptr, 0, 0, false, false}, true);
 }
 template <class T>
-i64 conv2d_filter_scratch(T*, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i64 R, i64 S,
-                          i64 P, i64 Q, i64, i64) {
+i64 conv2d_filter_scratch(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
+                          i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return scratch_bytes(filter_call(df, x, dy, B * H * W, C, K, false));
   return scratch_bytes<T>({1, R * S * C, K, B * P * Q});
 }
 
 template <class T>
 void conv2d_filter_into(Part stream, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W,
                         i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return multiply(stream, filter_call(df.p, x, dy, B * H * W, C, K, true));
   const auto product =
       filter_gradient(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K);
   multiply<T>(stream, product, product.extents(), {df.p, nullptr, 0, 0, true, false}, true);
 }
 template <class T>
-i64 conv2d_filter_into_scratch(InOut<T>, const T*, const T*, i64 B, i64, i64, i64 C, i64 K, i64 R,
-                               i64 S, i64 P, i64 Q, i64, i64) {
+i64 conv2d_filter_into_scratch(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
+                               i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+  if (is_matmul(H, W, R, S, P, Q, stride, pad))
+    return scratch_bytes(filter_call(df.p, x, dy, B * H * W, C, K, true));
   return scratch_bytes<T>({1, R * S * C, K, B * P * Q});
 }
 

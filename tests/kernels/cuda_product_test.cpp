@@ -49,12 +49,13 @@ TEST_CASE("cuda: products around the chunk, by one block and by many") {
 // In double, which the emulator multiplies faster.
 TEST_CASE("cuda: products of more chunks than wait in scratch memory at once") {
   if (kTsan) return;
-  const Shape s{1, 1, 1056, 16385, 0};
-  const Call call = product(s, Form::linear, inputs(s, Factors::unit), true, 1);
-  emu::Device device;
-  call.check(device, emulated_table(), kDouble, 1e-12);
-  std::string why;
-  if (const auto gpu = open_cuda(0, &why)) call.check(*gpu, cuda_table(), kDouble, 1e-12);
+  for (const Shape& s : {Shape{1, 1, 1056, 16385, 0}}) {
+    const Call call = product(s, Form::linear, inputs(s, Factors::unit), true, 1);
+    emu::Device device;
+    call.check(device, emulated_table(), kDouble, 1e-12);
+    std::string why;
+    if (const auto gpu = open_cuda(0, &why)) call.check(*gpu, cuda_table(), kDouble, 1e-12);
+  }
 }
 
 TEST_CASE("cuda: batches of products, with either operand shared") {
@@ -150,16 +151,16 @@ TEST_CASE("cuda: convolutions in tiles of every size") {
   } const cases[] = {
       {{1, 13, 20, 3, 500, 1, 2, 1, 1}, Pass::forward},
       {{1, 13, 20, 500, 3, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 3, 260, 500, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 5, 260, 500, 1, 1, 2, 0}, Pass::filter},
       {{1, 92, 92, 3, 30, 1, 2, 1, 1}, Pass::forward},
       {{1, 92, 92, 30, 3, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 2, 8460, 30, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 3, 8460, 30, 1, 1, 2, 0}, Pass::filter},
       {{1, 92, 92, 4, 40, 1, 2, 1, 1}, Pass::forward},
       {{1, 92, 92, 40, 4, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 2, 700, 800, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 3, 700, 800, 1, 1, 2, 0}, Pass::filter},
       {{1, 38, 40, 2, 1100, 2, 1, 1, 1}, Pass::forward},
       {{1, 38, 40, 1100, 3, 1, 2, 1, 1}, Pass::data},
-      {{1, 2, 2, 1100, 1500, 1, 1, 1, 0}, Pass::filter},
+      {{1, 3, 3, 1100, 1500, 1, 1, 2, 0}, Pass::filter},
   };
   on_devices([&](gpu::Device& device, const DeviceKernel* table) {
     for (const auto& c : std::span(cases).first(kTsan ? 3 : std::size(cases)))
@@ -169,9 +170,22 @@ TEST_CASE("cuda: convolutions in tiles of every size") {
 
 TEST_CASE("cuda: convolutions whose sums are longer than a chunk") {
   on_devices([](gpu::Device& device, const DeviceKernel* table) {
-    check_passes(device, table, {1, 3, 3, 600, 5, 1, 1, 1, 0}, 0);
+    check_passes(device, table, {1, 5, 6, 600, 5, 1, 1, 2, 0}, 0);
     check_passes(device, table, {3, 27, 28, 2, 3, 3, 3, 1, 1}, 1);
     if (!kTsan) check_passes(device, table, {1, 4, 5, 29, 180, 5, 5, 1, 2}, 3);
+  });
+}
+
+TEST_CASE(
+    "cuda: convolutions with one tap are matrix products, unless outputs are fewer than pixels") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    check_passes(device, table, {3, 3, 4, 6, 33, 1, 1, 1, 0}, 1);
+    check_passes(device, table, {1, 3, 3, 600, 5, 1, 1, 1, 0}, 2, Factors::special);
+    check_passes(device, table, {1, 3, 2, 5, 600, 1, 1, 1, 0}, 2);
+    check_passes(device, table, {3, 14, 13, 5, 8, 1, 1, 1, 0}, 0, Factors::tiny);
+    check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 1, 0, 3}, 3);
+    check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 1, 1}, 0);
+    check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 2, 0}, 0);
   });
 }
 

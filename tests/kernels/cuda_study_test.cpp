@@ -11,9 +11,11 @@ namespace lat::test {
 namespace {
 
 #ifdef LAT_EMULATOR_TSAN
+constexpr bool kTsan = true;
 constexpr i64 kRows[] = {65};
 constexpr size_t kConvLayers = 3;
 #else
+constexpr bool kTsan = false;
 constexpr i64 kRows[] = {0, 3, 64, 200};
 constexpr size_t kConvLayers = std::size(kLadderLayers);
 #endif
@@ -38,8 +40,8 @@ TEST_CASE("cuda: every rung of conv has the bits of the plain loops") {
     ++turn;
   };
   const Factors kinds[] = {Factors::unit, Factors::tiny, Factors::special};
-  for (const Layer& z : std::span(kLadderLayers).last(kConvLayers)) check(z, kinds[turn % 3]);
-  check({1, 2, 3, 2800, 2, 3, 3, 1, 1}, Factors::unit);  // an image tile that does not fit
+  for (const Layer& z : std::span(kLadderLayers).first(kConvLayers)) check(z, kinds[turn % 3]);
+  if (!kTsan) check({1, 2, 3, 2800, 2, 3, 3, 1, 1}, Factors::unit);  // its image tile does not fit
 }
 
 TEST_CASE("cuda: every rung of reparameterise_kl draws and sums as the two kernels do") {
