@@ -49,13 +49,33 @@ TEST_CASE("cuda: products around the chunk, by one block and by many") {
 // In double, which the emulator multiplies faster.
 TEST_CASE("cuda: products of more chunks than wait in scratch memory at once") {
   if (kTsan) return;
-  for (const Shape& s : {Shape{1, 1, 1056, 16385, 0}}) {
+  for (const Shape& s : {Shape{1, 5, 1056, 16385, 0}, {1, 264, 1, 16385, 0}}) {
     const Call call = product(s, Form::linear, inputs(s, Factors::unit), true, 1);
     emu::Device device;
     call.check(device, emulated_table(), kDouble, 1e-12);
     std::string why;
     if (const auto gpu = open_cuda(0, &why)) call.check(*gpu, cuda_table(), kDouble, 1e-12);
   }
+}
+
+// A warp for each group of outputs, chunks side by side in a block or in many.
+TEST_CASE("cuda: products of few rows or columns") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    u64 turn = 0;
+    for (const i64 few : {1, 2, 3, 4, 5})
+      for (const i64 many : {1, 7, 8, 20, 64})
+        for (const i64 k : {0, 3, 32, 100, 512, 513, 1500, 2100}) {
+          if (turn++ % (kTsan ? 29 : 7) != 0) continue;
+          const Factors kind = turn % 3 == 0 ? Factors::tiny : Factors::unit;
+          const i64 flags = i64(turn % 4);
+          const bool rows = turn / 2 % 2 == 0;
+          check_product(device, table, {1, rows ? few : many, rows ? many : few, k, flags},
+                        Form(turn % 3), turn % 5 == 0, i64(turn / 3 % 4), kind);
+        }
+    check_product(device, table, {3, 1, 9, 700, 3}, Form::linear, true, 3);
+    check_product(device, table, {2, 9, 2, 1100, 8}, Form::linear, true, 1, Factors::special);
+    if (!kTsan) check_product(device, table, {1, 12, 2, 8000, 1}, Form::into);
+  });
 }
 
 TEST_CASE("cuda: batches of products, with either operand shared") {
