@@ -337,6 +337,9 @@ struct Extents {
   i64 size = members * m * n;  // of out
 };
 
+constexpr i64 kProcessors = 132, kMostBlocks = 8 * kProcessors;  // of a device, about
+constexpr i64 kLaunch = 3000, kSumsPerCycle = 256;               // what it costs to cut
+
 struct TileShape {
   i64 rows, cols;
   i64 rate;  // multiply-adds a cycle on one multiprocessor, about
@@ -372,7 +375,6 @@ struct Cut {
 // The least time by estimate, in cycles: tiles on the busiest multiprocessor, and what splitting adds.
 template <class T>
 Cut cut_product(const Extents& e, bool may_split) {
-  constexpr i64 processors = 132, launch = 3000, sums_per_cycle = 256, most_blocks = 8 * processors;
   const i64 chunks = may_split ? ceil_div(e.k, kChunk) : 1;
   Cut best;
   i64 best_time = -1;
@@ -383,13 +385,13 @@ Cut cut_product(const Extents& e, bool may_split) {
     const TileShape& tile = kTiles[t];
     const i64 tiles = e.members * ceil_div(e.m, tile.rows) * ceil_div(e.n, tile.cols);
     const auto time = [&](i64 blocks, i64 depth) {
-      return ceil_div(blocks, processors) * tile.rows * tile.cols * depth / tile.rate;
+      return ceil_div(blocks, kProcessors) * tile.rows * tile.cols * depth / tile.rate;
     };
     consider(time(tiles, e.k), {t, 0});
-    const i64 at_once = min_of(chunks, most_blocks / max_of(1, tiles));
+    const i64 at_once = min_of(chunks, kMostBlocks / max_of(1, tiles));
     if (chunks > 1 && at_once > 1)
-      consider(ceil_div(chunks, at_once) * (time(tiles * at_once, kChunk) + launch) +
-                   chunks * e.size / sums_per_cycle,
+      consider(ceil_div(chunks, at_once) * (time(tiles * at_once, kChunk) + kLaunch) +
+                   chunks * e.size / kSumsPerCycle,
                {t, at_once});
   }
   return best;
@@ -400,35 +402,45 @@ i64 scratch_bytes(const Extents& e) {
   return cut_product<T>(e, true).chunks * e.size * i64(sizeof(T));
 }
 
+inline bool is_nothing(const Extents& e, bool into) { return e.size == 0 || (into && e.k == 0); }
+
+// Queues a call: launch(parts, share, finish) computes `parts` times share.depth of the sums. They are
+// all of them, or `at_once` chunks at a time that wait in scratch memory to be added.
+template <class T, class Launch>
+void in_rounds(Part stream, const Extents& e, Share share, i64 at_once, const Finish<T>& finish,
+               Launch&& launch) {
+  if (at_once == 0) return launch(1, share, finish);
+  T* const sums = static_cast<T*>(stream.scratch);
+  const Finish<T> bare{sums, nullptr, 0, 0, false, e.n % 4 == 0};
+  share.depth = kChunk;
+  share.out_step = e.size;
+  for (; share.first < e.k; share.first += at_once * kChunk) {
+    const i64 chunks = min_of(at_once, ceil_div(e.k - share.first, kChunk));
+    launch(chunks, share, bare);
+    Finish<T> now = finish;
+    now.into = finish.into || share.first > 0;
+    if (share.first + chunks * kChunk < e.k) now.bias = nullptr, now.act = 0;
+    constexpr i64 threads = 256;
+    stream.launch(add_chunks<T>, {ceil_div(e.size, threads), threads}, now, sums, chunks, e.size,
+                  e.n, e.m * e.n);
+  }
+}
+
 // All products of a call; only where their outputs are all of out may they be split.
 template <class T, class Members>
 void multiply(Part stream, const Members& members, const Extents& e, Finish<T> finish,
               bool may_split) {
-  if (e.size == 0 || (finish.into && e.k == 0)) return;
+  if (is_nothing(e, finish.into)) return;
   finish.packs = e.n % 4 == 0 && aligned_packs(finish.out, e.n);
   const Cut cut = cut_product<T>(e, may_split);
   with_tile<T>(cut.tile, [&]<class Tile>(Tile) {
     const i64 rows = ceil_div(e.m, Tile::kRows), cols = ceil_div(e.n, Tile::kCols);
-    Share share{u32(e.members), u32(rows), u32(cols), 0, e.k, 0};
-    const auto launch = [&](i64 chunks, const Finish<T>& how) {
-      stream.launch(multiply_tile<Tile, T, Members>,
-                    {chunks * e.members * rows * cols, Tile::kThreads}, members, share, how);
-    };
-    if (cut.chunks == 0) return launch(1, finish);
-    T* const sums = static_cast<T*>(stream.scratch);
-    const Finish<T> bare{sums, nullptr, 0, 0, false, e.n % 4 == 0};
-    share.depth = kChunk;
-    share.out_step = e.size;
-    for (; share.first < e.k; share.first += cut.chunks * kChunk) {
-      const i64 chunks = min_of(cut.chunks, ceil_div(e.k - share.first, kChunk));
-      launch(chunks, bare);
-      Finish<T> now = finish;
-      now.into = finish.into || share.first > 0;
-      if (share.first + chunks * kChunk < e.k) now.bias = nullptr, now.act = 0;
-      constexpr i64 threads = 256;
-      stream.launch(add_chunks<T>, {ceil_div(e.size, threads), threads}, now, sums, chunks, e.size,
-                    e.n, e.m * e.n);
-    }
+    in_rounds(stream, e, {u32(e.members), u32(rows), u32(cols), 0, e.k, 0}, cut.chunks, finish,
+              [&](i64 parts, const Share& share, const Finish<T>& how) {
+                stream.launch(multiply_tile<Tile, T, Members>,
+                              {parts * e.members * rows * cols, Tile::kThreads}, members, share,
+                              how);
+              });
   });
 }
 

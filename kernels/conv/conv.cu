@@ -3,11 +3,11 @@
 // products.
 #include "kernels/common/cuda.h"
 
+#include "kernels/common/matrices.h"
 #include "kernels/common/product.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/patches.h"
 #include "kernels/conv/pixel_class.h"
-#include "kernels/matmul/matmul.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
@@ -378,7 +378,20 @@ void run_narrow(Part stream, const NarrowData<T>& x) {
 bool is_matmul(i64 H, i64 W, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   return R == 1 && S == 1 && P == H && Q == W && stride == 1 && pad == 0;
 }
-constexpr i64 kTransposeA = 1, kTransposeB = 2;  // flags of a product
+template <class T>
+MatrixCall<T> forward_call(T* y, const T* x, const T* f, const T* bias, i64 pixels, i64 C, i64 K,
+                           i64 act) {
+  return {y, x, f, bias, 1, pixels, K, C, 0, act, false};
+}
+template <class T>
+MatrixCall<T> data_call(T* dx, const T* dy, const T* f, const T* bias, i64 pixels, i64 C, i64 K,
+                        i64 act) {
+  return {dx, dy, f, bias, 1, pixels, C, K, kTransposedB, act, false};
+}
+template <class T>
+MatrixCall<T> filter_call(T* df, const T* x, const T* dy, i64 pixels, i64 C, i64 K, bool into) {
+  return {df, x, dy, nullptr, 1, C, K, pixels, kTransposedA, 0, into};
+}
 
 }  // namespace
 
@@ -386,7 +399,7 @@ template <class T>
 void conv2d(Part stream, T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
             i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return linear_act(stream, y, x, f, bias, 1, B * H * W, K, C, 0, act);
+    return multiply(stream, forward_call(y, x, f, bias, B * H * W, C, K, act));
   const auto product = forward(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, f, K);
   multiply<T>(stream, product, product.extents(), {y, bias, 0, act, false, false}, true);
 }
@@ -394,7 +407,7 @@ template <class T>
 i64 conv2d_scratch(T* y, const T* x, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C, i64 K,
                    i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return linear_act_scratch(y, x, f, bias, 1, B * H * W, K, C, 0, act);
+    return scratch_bytes(forward_call(y, x, f, bias, B * H * W, C, K, act));
   return scratch_bytes<T>({1, B * P * Q, K, R * S * C});
 }
 
@@ -402,7 +415,7 @@ template <class T>
 void conv2d_data(Part stream, T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W,
                  i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return linear_act(stream, dx, dy, f, bias, 1, B * H * W, C, K, kTransposeB, act);
+    return multiply(stream, data_call(dx, dy, f, bias, B * H * W, C, K, act));
   const auto narrow = narrow_data(dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act);
   if (narrow.possible()) return run_narrow(stream, narrow);
   const i64 side = min_of(stride, kParities);
@@ -419,7 +432,7 @@ template <class T>
 i64 conv2d_data_scratch(T* dx, const T* dy, const T* f, const T* bias, i64 B, i64 H, i64 W, i64 C,
                         i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad, i64 act) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return linear_act_scratch(dx, dy, f, bias, 1, B * H * W, C, K, kTransposeB, act);
+    return scratch_bytes(data_call(dx, dy, f, bias, B * H * W, C, K, act));
   const auto narrow = narrow_data(dx, dy, f, bias, B, H, W, C, K, R, S, P, Q, stride, pad, act);
   if (narrow.possible() || stride > kParities) return 0;
   return scratch_bytes<T>(
@@ -430,7 +443,7 @@ template <class T>
 void conv2d_filter(Part stream, T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K,
                    i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return matmul(stream, df, x, dy, 1, C, K, B * H * W, kTransposeA);
+    return multiply(stream, filter_call(df, x, dy, B * H * W, C, K, false));
   const auto product =
       filter_gradient(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K);
   multiply<T>(stream, product, product.extents(), {df, nullptr, 0, 0, false, false}, true);
@@ -439,7 +452,7 @@ template <class T>
 i64 conv2d_filter_scratch(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
                           i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return matmul_scratch(df, x, dy, 1, C, K, B * H * W, kTransposeA);
+    return scratch_bytes(filter_call(df, x, dy, B * H * W, C, K, false));
   return scratch_bytes<T>({1, R * S * C, K, B * P * Q});
 }
 
@@ -447,7 +460,7 @@ template <class T>
 void conv2d_filter_into(Part stream, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W,
                         i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return matmul_into(stream, df, x, dy, 1, C, K, B * H * W, kTransposeA);
+    return multiply(stream, filter_call(df.p, x, dy, B * H * W, C, K, true));
   const auto product =
       filter_gradient(Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K);
   multiply<T>(stream, product, product.extents(), {df.p, nullptr, 0, 0, true, false}, true);
@@ -456,7 +469,7 @@ template <class T>
 i64 conv2d_filter_into_scratch(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
                                i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
-    return matmul_into_scratch(df, x, dy, 1, C, K, B * H * W, kTransposeA);
+    return scratch_bytes(filter_call(df.p, x, dy, B * H * W, C, K, true));
   return scratch_bytes<T>({1, R * S * C, K, B * P * Q});
 }
 

@@ -14,6 +14,11 @@ constexpr bool kTsan = true;
 constexpr bool kTsan = false;
 #endif
 
+// Makes products smaller than the least float: sums of +0 and -0.
+void make_vanishing(Values& v) {
+  for (double& x : v) x = double(float(x * 1e-24));
+}
+
 void check_product(gpu::Device& device, const DeviceKernel* table, const Shape& s, Form form,
                    bool bias = false, i64 act = 0, Factors kind = Factors::unit) {
   check_on(device, table, product(s, form, inputs(s, kind), bias, act));
@@ -49,12 +54,41 @@ TEST_CASE("cuda: products around the chunk, by one block and by many") {
 // In double, which the emulator multiplies faster.
 TEST_CASE("cuda: products of more chunks than wait in scratch memory at once") {
   if (kTsan) return;
-  const Shape s{1, 1, 1056, 16385, 0};
-  const Call call = product(s, Form::linear, inputs(s, Factors::unit), true, 1);
-  emu::Device device;
-  call.check(device, emulated_table(), kDouble, 1e-12);
-  std::string why;
-  if (const auto gpu = open_cuda(0, &why)) call.check(*gpu, cuda_table(), kDouble, 1e-12);
+  for (const Shape& s : {Shape{1, 5, 1056, 16385, 0}, {1, 264, 1, 16385, 0}}) {
+    const Call call = product(s, Form::linear, inputs(s, Factors::unit), true, 1);
+    emu::Device device;
+    call.check(device, emulated_table(), kDouble, 1e-12);
+    std::string why;
+    if (const auto gpu = open_cuda(0, &why)) call.check(*gpu, cuda_table(), kDouble, 1e-12);
+  }
+}
+
+// A warp for each group of outputs, chunks side by side in a block or in many.
+TEST_CASE("cuda: products of few rows or columns") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    u64 turn = 0;
+    for (const i64 few : {1, 2, 3, 4, 5})
+      for (const i64 many : {1, 7, 8, 20, 64})
+        for (const i64 k : {0, 3, 32, 100, 512, 513, 1500, 2100}) {
+          if (turn++ % (kTsan ? 29 : 7) != 0) continue;
+          const Factors kind = turn % 3 == 0 ? Factors::tiny : Factors::unit;
+          const i64 flags = i64(turn % 4);
+          const bool rows = turn / 2 % 2 == 0;
+          check_product(device, table, {1, rows ? few : many, rows ? many : few, k, flags},
+                        Form(turn % 3), turn % 5 == 0, i64(turn / 3 % 4), kind);
+        }
+    for (const Shape& s : {Shape{1, 2, 20, 600, 0}, {1, 20, 21, 600, 0}}) {
+      MatmulInputs zeros = inputs(s, Factors::unit);
+      for (Values* const v : {&zeros.a, &zeros.b}) make_vanishing(*v);
+      check_on(device, table, product(s, Form::plain, zeros));
+    }
+    check_product(device, table, {3, 1, 9, 700, 3}, Form::linear, true, 3);
+    check_product(device, table, {2, 9, 2, 1100, 8}, Form::linear, true, 1, Factors::special);
+    if (kTsan) return;
+    check_product(device, table, {1, 12, 2, 8000, 1}, Form::into);
+    const Shape s{1, 1, 450, 3100, 0};  // more chunks than a block has warps
+    product(s, Form::plain, inputs(s, Factors::unit)).check(device, table, kFloat);
+  });
 }
 
 TEST_CASE("cuda: batches of products, with either operand shared") {
@@ -180,6 +214,7 @@ TEST_CASE(
   on_devices([](gpu::Device& device, const DeviceKernel* table) {
     check_passes(device, table, {3, 3, 4, 6, 33, 1, 1, 1, 0}, 1);
     check_passes(device, table, {1, 3, 3, 600, 5, 1, 1, 1, 0}, 2, Factors::special);
+    check_passes(device, table, {1, 3, 2, 5, 600, 1, 1, 1, 0}, 2);
     check_passes(device, table, {3, 14, 13, 5, 8, 1, 1, 1, 0}, 0, Factors::tiny);
     check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 1, 0, 3}, 3);
     check_passes(device, table, {2, 4, 5, 3, 4, 1, 1, 1, 1}, 0);

@@ -196,6 +196,25 @@ TEST_CASE("counters: a transposition and an optimiser touch every sector once") 
   CHECK(total(counts, false, true).cost == 4 * n / 8);
 }
 
+TEST_CASE("counters: products of one row or column read the long operand once") {
+  using namespace lat::kernels;
+  Bench b;
+  constexpr i64 k = 784, lines = 400;
+  float *many = b.zeros(k * lines), *few = b.zeros(k), *c = b.zeros(lines);
+  for (const bool row : {true, false}) {
+    Arg a[8];
+    a[0].p = c, a[1].p = row ? few : many, a[2].p = row ? many : few;
+    const i64 sizes[] = {1, row ? 1 : lines, row ? lines : 1, k, 0};
+    for (size_t i = 0; i < std::size(sizes); ++i) a[3 + i].i = sizes[i];
+    emulated_table()[i32(K::matmul)].run[0](a, b.stream);
+    const auto counts = b.counts();
+    CHECK(total(counts, false, false).cost ==
+          k * lines / 8 + lines / 8 * k / 8);  // 8 lines a block
+    CHECK(total(counts, false, true).cost == lines / 8);
+    CHECK(total(counts, true, false).cost == total(counts, true, false).least);
+  }
+}
+
 // What the page of the ladders says: bytes of global memory for each latent (of the accesses of whole
 // warps to floats: not the clock, not kl), and turns of the banks for a store to shared memory.
 TEST_CASE("counters: what the rungs of reparameterise_kl move") {
