@@ -239,8 +239,8 @@ TEST_CASE("what a device has not is refused by name") {
   CHECK(code_of([] { Context ctx({.device = "cuda:x"}); }, "'cuda:x'") == Code::usage);
   CHECK(code_of([] { Context ctx({.device = "emulated:fast"}); }, "emulated:unfair") ==
         Code::usage);
-  CHECK(code_of([] { Context ctx({.device = "cuda:1000"}); },
-                "The CPU is always there") == Code::machine);
+  CHECK(code_of([] { Context ctx({.device = "cuda:1000"}); }, "The CPU is always there") ==
+        Code::machine);
   CHECK(code_of([] { Context ctx({.device = "emulated", .fast = true}); }, "choose exact") ==
         Code::unsupported);
   Context ctx({.device = "emulated"});

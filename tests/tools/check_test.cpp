@@ -71,6 +71,7 @@ TEST_CASE("layers: the rules that are no order") {
   CHECK(allowed("kernels/study/probes.cpp", "kernels/table.h"));
   CHECK_FALSE(allowed("kernels/study/probes.cpp", "engine/core/team.h"));
   CHECK_FALSE(allowed("kernels/conv/conv.cpp", "kernels/study/study.h"));
+  CHECK(allowed("kernels/cuda_library.cpp", "kernels/study/study.h"));
   CHECK_FALSE(allowed("engine/core/team.cpp", "kernels/study/study.h"));
   CHECK(allowed("tools/latent/measure.h", "kernels/study/study.h"));
   CHECK_FALSE(allowed("kernels/conv/conv.cpp", "kernels/table.h"));

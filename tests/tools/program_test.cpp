@@ -487,7 +487,7 @@ TEST_CASE("bench on a device: a line a row, and what is missing") {
   CHECK(contains(rungs.out, R"("impl": "05_no_conflicts")"));
   CHECK(contains(rungs.out, R"("gain": )"));
   CHECK_FALSE(contains(run(in, on(ladder)).out, "% of the roof"));
-  check_refused(in, on({"ladder", "gemm"}), 2, {"'gemm'", "There are reparameterise_kl"});
+  check_refused(in, on({"ladder", "gemm"}), 2, {"'gemm'", "There are conv, reparameterise_kl"});
 
   check_refused(in, {"bench", "kernel", "gemm", "--device", "cudaa"}, 2, {"Did you mean 'cuda'?"});
   check_refused(in, {"bench", "kernel", "gemm", "--device", "cuda:x"}, 2, {"'cuda:x'"});

@@ -262,7 +262,10 @@ std::string layer_rule(std::string_view from, std::string_view to) {
   if (b == "tests") return "only tests include tests";
   if (b == "engine/runtime") return a == "tools" ? "" : "only tools and tests include the runtime";
   if (a == "engine/runtime") return kernels_b ? "" : "engine/runtime includes kernels only";
-  if (b == "kernels/study") return a == "tools" ? "" : "only tools and tests include the study";
+  if (b == "kernels/study")
+    return a == "tools" || from.ends_with("_library.cpp")
+               ? ""
+               : "only tools, tests and the libraries of devices include the study";
   if (a == "kernels/study") return kernels_b ? "" : "kernels/study includes kernels only";
   if (a == "engine/lat.h" && kernels_b) return "engine/lat.h includes engine only";
   if (kernels_b && (a == "models" || a == "rl")) return "models and rl never include kernels";
