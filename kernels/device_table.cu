@@ -34,19 +34,15 @@ struct Rows {
 
 constexpr Rows written_rows() {
   Rows rows{};
-#define KERNEL(name, plan) rows.row[i32(K::name)] = {#name, {}, {}};
-#include "kernels/kernels.def"
-#undef KERNEL
 #define KERNEL(name, plan) \
   rows.row[i32(K::name)] = {#name, {&run<&name<float>>, &run<&name<double>>}, {}};
-#define KERNEL_WITH_SCRATCH(name, plan)                                      \
-  rows.row[i32(K::name)] = {#name,                                           \
-                            {&run<&name<float>>, &run<&name<double>>},       \
-                            {&scratch<&name<float>, &name##_scratch<float>>, \
-                             &scratch<&name<double>, &name##_scratch<double>>}};
-#include "kernels/devices.def"
-#undef KERNEL_WITH_SCRATCH
+#include "kernels/kernels.def"
 #undef KERNEL
+#define SCRATCH(name)                                                                 \
+  rows.row[i32(K::name)].scratch[0] = &scratch<&name<float>, &name##_scratch<float>>; \
+  rows.row[i32(K::name)].scratch[1] = &scratch<&name<double>, &name##_scratch<double>>;
+#include "kernels/scratch.def"
+#undef SCRATCH
   return rows;
 }
 

@@ -11,7 +11,7 @@ namespace lat::kernels {
 
 struct DeviceKernel {
   const char* name;
-  void (*run[2])(const Arg*, gpu::Stream&);  // [0] float, [1] double; null: not written yet
+  void (*run[2])(const Arg*, gpu::Stream&);  // [0] float, [1] double
   i64 (*scratch[2])(const Arg*);  // bytes that a call needs at Stream::scratch; null: none
 };
 

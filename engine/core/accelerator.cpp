@@ -100,7 +100,6 @@ void Accelerator::reserve_scratch(int32_t kernel, int32_t type, const kernels::A
 
 void Accelerator::call(int32_t kernel, int32_t type, const kernels::Arg* args) {
   const kernels::DeviceKernel& row = rows_[kernel];
-  LAT_CHECK(row.run[type], Code::unsupported, row.name, "has no version for devices");
   translated([&] {
     reserve_scratch(kernel, type, args);
     row.run[type](args, *stream_);
@@ -109,11 +108,8 @@ void Accelerator::call(int32_t kernel, int32_t type, const kernels::Arg* args) {
 
 std::unique_ptr<gpu::Graph> Accelerator::capture(const Program& program) {
   const kernels::Arg* const args = program.args.data();
-  for (const Call& c : program.calls) {
-    LAT_CHECK(rows_[c.kernel].run[c.type()], Code::unsupported, rows_[c.kernel].name,
-              "has no version for devices");
+  for (const Call& c : program.calls)
     translated([&] { reserve_scratch(c.kernel, c.type(), args + c.first); });
-  }
   return translated([&]() -> std::unique_ptr<gpu::Graph> {
     stream_->begin_capture();
     for (const Call& c : program.calls) rows_[c.kernel].run[c.type()](args + c.first, *stream_);

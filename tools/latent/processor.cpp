@@ -149,7 +149,6 @@ class Gpu final : public Processor {
     }
     const auto row = static_cast<size_t>(work.kernel);
     const kernels::DeviceKernel& kernel = device_.rows()[row];
-    LAT_CHECK(kernel.run[0], Code::unsupported, kernel.name, "has no version for devices");
     return version({"latent", "", kernel.run[0], kernel.scratch[0]},
                    kernels::table(kernels::Isa::spec)[row].run[0]);
   }
