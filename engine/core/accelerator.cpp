@@ -44,13 +44,15 @@ const kernels::DeviceLibrary* library(const std::string& file) {
 }  // namespace
 
 const kernels::DeviceLibrary* device_library(const std::string& name, std::string* why) {
+  if (name.starts_with("cuda")) {
+    static const kernels::DeviceLibrary* const cuda = library("liblatent_cuda.so");
+    if (!cuda)
+      *why = "this build has no liblatent_cuda.so: install the CUDA toolkit and configure again";
+    return cuda;
+  }
   static const kernels::DeviceLibrary* const emulated = library("liblatent_emulated.so");
-  static const kernels::DeviceLibrary* const cuda = library("liblatent_cuda.so");
-  const bool of_gpus = name.starts_with("cuda");
-  if (of_gpus && !cuda)
-    *why = "this build has no liblatent_cuda.so: install the CUDA toolkit and configure again";
-  if (!of_gpus && !emulated) *why = "there is no liblatent_emulated.so beside the program";
-  return of_gpus ? cuda : emulated;
+  if (!emulated) *why = "there is no liblatent_emulated.so beside the program";
+  return emulated;
 }
 
 std::unique_ptr<gpu::Device> open_device(const std::string& name, std::string* why) {
