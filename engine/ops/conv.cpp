@@ -46,15 +46,17 @@ void add_channel_sums(Back& b, int i, const Tensor& dy) {
   });
 }
 
-void add_filter(Back& b, int i, const Tensor& x, const Tensor& dy) {
+// Input `bias`, if any is named, has a sink too: its gradient is summed in the same pass over dy.
+void add_filter(Back& b, int i, const Tensor& x, const Tensor& dy, int bias = 0) {
   const i64 R = b.in(i).dim[0], S = b.in(i).dim[1];
   const Conv g = conv_of(b);
   add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
     const Tensor xs = shard_rows(b, x, s, n), ds = shard_rows(b, dy, s, n);
     if (!sink) return conv2d_filter(xs, ds, R, S, g);
+    const Tensor bias_sink = bias ? b.sink(bias, s) : Tensor{};
     b.ctx().call(K::conv2d_filter_into, xs.dtype,
-                 {sink, xs, ds, xs.dim[0], xs.dim[1], xs.dim[2], xs.dim[3], ds.dim[3], R, S,
-                  ds.dim[1], ds.dim[2], g.stride, g.pad});
+                 {sink, optional(bias_sink), xs, ds, xs.dim[0], xs.dim[1], xs.dim[2], xs.dim[3],
+                  ds.dim[3], R, S, ds.dim[1], ds.dim[2], g.stride, g.pad});
     return sink;
   });
 }
@@ -79,8 +81,9 @@ const Op k_conv2d{
       const Tensor x = b.in(0), f = b.in(1);
       const Tensor dp = act_d1(b.grad(), b.out(), static_cast<Act>(b.whole(2)));
       if (b.wants(0)) b.add(0, conv2d_data(dp, f, {}, x.dim[1], x.dim[2], conv_of(b)));
-      if (b.wants(1)) add_filter(b, 1, x, dp);
-      if (b.wants(2)) add_channel_sums(b, 2, dp);
+      const bool one_pass = b.wants(1) && b.wants(2) && b.sink(1) && b.sink(2);
+      if (b.wants(1)) add_filter(b, 1, x, dp, one_pass ? 2 : 0);
+      if (b.wants(2) && !one_pass) add_channel_sums(b, 2, dp);
     },
     [](Emit& e) {
       if (plain(e)) return;

@@ -183,10 +183,9 @@ i64 scratch_bytes(const MatrixCall<T>& x) {
   return scratch_bytes<T>(e);
 }
 
-#define LAT_INSTANTIATE(T)                            \
-  template void multiply(Part, const MatrixCall<T>&); \
-  template i64 scratch_bytes(const MatrixCall<T>&);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+template void multiply(Part, const MatrixCall<float>&);
+template void multiply(Part, const MatrixCall<double>&);
+template i64 scratch_bytes(const MatrixCall<float>&);
+template i64 scratch_bytes(const MatrixCall<double>&);
 
 }  // namespace lat::kernels::LAT_ISA

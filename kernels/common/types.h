@@ -21,6 +21,12 @@
 #endif
 #define LAT_FLAT __attribute__((always_inline))  // the same for a lambda
 
+// Compiles a function template of the working real type here, for float and double: a family's source ends with its
+// kernels so.
+#define LAT_INSTANTIATE(name)                 \
+  template decltype(name<float>) name<float>; \
+  template decltype(name<double>) name<double>;
+
 namespace lat::kernels {
 
 using i32 = int32_t;

@@ -251,14 +251,15 @@ void conv2d_data(Part part, T* dx, const T* dy, const T* f, const T* bias, i64 B
     const Unit unit = unit_of(d.patches);
     const i64 n = unit_count(d.patches, unit);
     if (part.begin(n) == part.end(n)) continue;
+    const i64 last_r = d.h.last, last_s = d.w.last, taps = d.w.taps;
     patches_times_filter<T>(
         d.patches, unit, part.begin(n), part.end(n), nullptr, C, d.pixels, bias, act,
         static_cast<T*>(part.workspace), [&](T* dst, i64 ldd, i64 k0, i64 depth, i64 c, i64 cols) {
           for (i64 done = 0; done < depth;) {
             const i64 tap = (k0 + done) / K, k = (k0 + done) % K;
             const i64 length = min_of(K - k, depth - done);
-            const i64 r = d.h.last - stride * (tap / d.w.taps);
-            const i64 s = d.w.last - stride * (tap % d.w.taps);
+            const i64 r = last_r - stride * (tap / taps);
+            const i64 s = last_s - stride * (tap % taps);
             transpose(dst + done * ldd, ldd, f + ((r * S + s) * C + c) * K + k, K, cols, length);
             done += length;
           }
@@ -358,7 +359,8 @@ struct ChunkLines {
 };
 
 template <class T>
-void filter_gradient(Part part, T* df, const Patches<T>& x, const T* dy, i64 K, bool into) {
+void filter_gradient(Part part, T* df, T* dbias, const Patches<T>& x, const T* dy, i64 K,
+                     bool into) {
   constexpr i64 panel = kTileCols<T>;
   const i64 m = x.cols(), k = x.rows();
   if (m == 0 || K == 0) return;
@@ -389,6 +391,13 @@ void filter_gradient(Part part, T* df, const Patches<T>& x, const T* dy, i64 K, 
                        min_of(panel, stripe - j));
         const ChunkLines<T> lines(x, k0, gathered ? 0 : depth, r0, taps, a);
         const Run whole{depth, 0};
+        if (dbias && row == 0) {  // one more row of the product, whose patches are all 1
+          const T one = 1;
+          for (i64 j = 0; j < stripe; j += panel)
+            run_tile<T>({&one, 0, &whole, 1, pack ? b + j * depth : dy + k0 * K + j0 + j,
+                         pack ? panel : K, dbias + j0 + j, K, min_of(panel, stripe - j), true},
+                        true, 1);
+        }
         for (i64 i = i0; i < i1;) {
           const i64 at = i % strip_most, strip = min_of(strip_most - at, i1 - i);
           if (gathered) gather(a, gathered_ld, x, k0, depth, i, strip);
@@ -427,7 +436,8 @@ Plan filter_plan(const Patches<T>& x, i64 n) {
 template <class T>
 void conv2d_filter(Part part, T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K,
                    i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
-  filter_gradient(part, df, Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K, false);
+  filter_gradient<T>(part, df, nullptr, Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy,
+                     K, false);
 }
 template <class T>
 Plan conv2d_filter_plan(T*, const T*, const T*, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R, i64 S,
@@ -436,35 +446,20 @@ Plan conv2d_filter_plan(T*, const T*, const T*, i64 B, i64 H, i64 W, i64 C, i64 
 }
 
 template <class T>
-void conv2d_filter_into(Part part, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
-                        i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
-  filter_gradient(part, df.p, Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy, K, true);
+void conv2d_filter_into(Part part, InOut<T> df, InOut<T> dbias, const T* x, const T* dy, i64 B,
+                        i64 H, i64 W, i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride,
+                        i64 pad) {
+  filter_gradient(part, df.p, dbias.p, Patches<T>{x, B, H, W, C, R, S, P, Q, stride, pad, pad}, dy,
+                  K, true);
 }
 template <class T>
-Plan conv2d_filter_into_plan(InOut<T>, const T*, const T*, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
-                             i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+Plan conv2d_filter_into_plan(InOut<T>, InOut<T>, const T*, const T*, i64 B, i64 H, i64 W, i64 C,
+                             i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   return filter_plan(Patches<T>{nullptr, B, H, W, C, R, S, P, Q, stride, pad, pad}, K);
 }
 
-#define INSTANTIATE(T)                                                                             \
-  template void conv2d<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,    \
-                          i64, i64, i64, i64, i64, i64);                                           \
-  template Plan conv2d_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,     \
-                               i64, i64, i64, i64, i64, i64);                                      \
-  template void conv2d_data<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64,    \
-                               i64, i64, i64, i64, i64, i64, i64);                                 \
-  template Plan conv2d_data_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64,     \
-                                    i64, i64, i64, i64, i64, i64, i64);                            \
-  template void conv2d_filter<T>(Part, T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,  \
-                                 i64, i64, i64, i64);                                              \
-  template Plan conv2d_filter_plan<T>(T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,   \
-                                      i64, i64, i64, i64);                                         \
-  template void conv2d_filter_into<T>(Part, InOut<T>, const T*, const T*, i64, i64, i64, i64, i64, \
-                                      i64, i64, i64, i64, i64, i64);                               \
-  template Plan conv2d_filter_into_plan<T>(InOut<T>, const T*, const T*, i64, i64, i64, i64, i64,  \
-                                           i64, i64, i64, i64, i64, i64);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+#define KERNEL(name, plan) LAT_INSTANTIATE(name) LAT_INSTANTIATE(plan)
+#include "kernels/conv/conv.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

@@ -8,6 +8,7 @@
 #include "kernels/conv/conv.h"
 #include "kernels/conv/patches.h"
 #include "kernels/conv/pixel_class.h"
+#include "kernels/reduce/reduce.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
@@ -457,8 +458,10 @@ i64 conv2d_filter_scratch(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i
 }
 
 template <class T>
-void conv2d_filter_into(Part stream, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W,
-                        i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+void conv2d_filter_into(Part stream, InOut<T> df, InOut<T> dbias, const T* x, const T* dy, i64 B,
+                        i64 H, i64 W, i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride,
+                        i64 pad) {
+  if (dbias.p) col_sum_into(stream, dbias, dy, 1, B * P * Q, K);
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
     return multiply(stream, filter_call(df.p, x, dy, B * H * W, C, K, true));
   const auto product =
@@ -466,31 +469,15 @@ void conv2d_filter_into(Part stream, InOut<T> df, const T* x, const T* dy, i64 B
   multiply<T>(stream, product, product.extents(), {df.p, nullptr, 0, 0, true, false}, true);
 }
 template <class T>
-i64 conv2d_filter_into_scratch(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
-                               i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+i64 conv2d_filter_into_scratch(InOut<T> df, InOut<T>, const T* x, const T* dy, i64 B, i64 H, i64 W,
+                               i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
     return scratch_bytes(filter_call(df.p, x, dy, B * H * W, C, K, true));
   return scratch_bytes<T>({1, R * S * C, K, B * P * Q});
 }
 
-#define LAT_INSTANTIATE(T)                                                                         \
-  template void conv2d(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,  \
-                       i64, i64, i64, i64, i64);                                                   \
-  template i64 conv2d_scratch(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64, \
-                              i64, i64, i64, i64, i64);                                            \
-  template void conv2d_data(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64,  \
-                            i64, i64, i64, i64, i64, i64);                                         \
-  template i64 conv2d_data_scratch(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64, \
-                                   i64, i64, i64, i64, i64, i64);                                  \
-  template void conv2d_filter(Part, T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,     \
-                              i64, i64, i64, i64);                                                 \
-  template i64 conv2d_filter_scratch(T*, const T*, const T*, i64, i64, i64, i64, i64, i64, i64,    \
-                                     i64, i64, i64, i64);                                          \
-  template void conv2d_filter_into(Part, InOut<T>, const T*, const T*, i64, i64, i64, i64, i64,    \
-                                   i64, i64, i64, i64, i64, i64);                                  \
-  template i64 conv2d_filter_into_scratch(InOut<T>, const T*, const T*, i64, i64, i64, i64, i64,   \
-                                          i64, i64, i64, i64, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name) LAT_INSTANTIATE(name##_scratch)
+#include "kernels/conv/conv.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

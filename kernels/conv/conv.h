@@ -47,15 +47,18 @@ template <class T>
 i64 conv2d_filter_scratch(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K, i64 R,
                           i64 S, i64 P, i64 Q, i64 stride, i64 pad);
 
-// df += the same, chunk by chunk: df + chunk 0, + chunk 1, ...
+// df += the same, chunk by chunk: df + chunk 0, + chunk 1, ...; and, in the same pass over dy and the same order, the
+// gradient of a bias: dbias[k] += sum_(b,p,q) dy[b,p,q,k]. dbias may be null.
 template <class T>
-void conv2d_filter_into(Part part, InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
-                        i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
+void conv2d_filter_into(Part part, InOut<T> df, InOut<T> dbias, const T* x, const T* dy, i64 B,
+                        i64 H, i64 W, i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride,
+                        i64 pad);
 template <class T>
-Plan conv2d_filter_into_plan(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
-                             i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
+Plan conv2d_filter_into_plan(InOut<T> df, InOut<T> dbias, const T* x, const T* dy, i64 B, i64 H,
+                             i64 W, i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
 template <class T>
-i64 conv2d_filter_into_scratch(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C,
-                               i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad);
+i64 conv2d_filter_into_scratch(InOut<T> df, InOut<T> dbias, const T* x, const T* dy, i64 B, i64 H,
+                               i64 W, i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride,
+                               i64 pad);
 
 }  // namespace lat::kernels::LAT_ISA

@@ -86,8 +86,8 @@ void conv2d_filter(T* df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i
 }
 
 template <class T>
-void conv2d_filter_into(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 W, i64 C, i64 K,
-                        i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
+void conv2d_filter_into(InOut<T> df, InOut<T> dbias, const T* x, const T* dy, i64 B, i64 H, i64 W,
+                        i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride, i64 pad) {
   for (i64 r = 0; r < R; ++r)
     for (i64 s = 0; s < S; ++s)
       for (i64 c = 0; c < C; ++c)
@@ -96,6 +96,9 @@ void conv2d_filter_into(InOut<T> df, const T* x, const T* dy, i64 B, i64 H, i64 
           *df_i =
               conv2d_filter_element<T>(df_i, x, dy, r, s, c, k, B, H, W, C, K, P, Q, stride, pad);
         }
+  for (i64 k = 0; dbias.p && k < K; ++k)
+    dbias.p[k] = sum_of_products<T>(B * P * Q, dbias.p + k,
+                                    [&](i64 i, T acc) { return acc + dy[i * K + k]; });
 }
 
 }  // namespace lat::kernels::spec

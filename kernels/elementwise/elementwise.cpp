@@ -216,38 +216,8 @@ void act_d1(Part part, T* dx, const T* dy, const T* y, i64 n, i64 act) {
   });
 }
 
-#define UNARY(name, ...)                                                                           \
-  template void name(Part, float*, const float*, i64, double, double);                             \
-  template void name(Part, double*, const double*, i64, double, double);                           \
-  template void name##_d1(Part, float*, const float*, const float*, const float*, i64, double,     \
-                          double);                                                                 \
-  template void name##_d1(Part, double*, const double*, const double*, const double*, i64, double, \
-                          double);                                                                 \
-  template void name##_d2(Part, float*, const float*, const float*, const float*, const float*,    \
-                          i64, double, double);                                                    \
-  template void name##_d2(Part, double*, const double*, const double*, const double*,              \
-                          const double*, i64, double, double);
-#include "kernels/elementwise/unary.def"
-#undef UNARY
-
-#define BINARY(name, ...)                                                                         \
-  template void name(Part, float*, const float*, const float*, i64, i64, i64, i64, i64, i64, i64, \
-                     i64, i64, i64, i64, i64);                                                    \
-  template void name(Part, double*, const double*, const double*, i64, i64, i64, i64, i64, i64,   \
-                     i64, i64, i64, i64, i64, i64);
-#include "kernels/elementwise/binary.def"
-#undef BINARY
-
-#define LAT_INSTANTIATE(T)                                                          \
-  template void expand(Part, T*, const T*, i64, i64, i64, i64, i64, i64, i64, i64); \
-  template void fill(Part, T*, i64, double);                                        \
-  template void fill_i32<T>(Part, i32*, i64, i64);                                  \
-  template void copy(Part, T*, const T*, i64);                                      \
-  template void copy_rows(Part, InOut<T>, const T*, i64, i64, i64, i64);            \
-  template void add_into(Part, InOut<T>, const T*, i64);                            \
-  template void cast_u8(Part, T*, const u8*, i64, double);                          \
-  template void act_d1(Part, T*, const T*, const T*, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/elementwise/elementwise.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

@@ -193,45 +193,31 @@ __global__ void map_act_d1(T* dx, const T* dy, const T* y, i64 n, i64 act) {
 
 }  // namespace
 
-#define UNARY(name, ...)                                                                           \
-  template <class T>                                                                               \
-  void name(Part stream, T* y, const T* x, i64 n, double p, double q) {                            \
-    stream.launch(map_f<fn::name, T>, {blocks_of(n), kThreads}, y, x, n, T(p), T(q));              \
-  }                                                                                                \
-  template <class T>                                                                               \
-  void name##_d1(Part stream, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,         \
-                 double q) {                                                                       \
-    stream.launch(map_d1<fn::name, T>, {blocks_of(n), kThreads}, dx, dy, x, y, n, T(p), T(q));     \
-  }                                                                                                \
-  template <class T>                                                                               \
-  void name##_d2(Part stream, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,        \
-                 double p, double q) {                                                             \
-    stream.launch(map_d2<fn::name, T>, {blocks_of(n), kThreads}, g, u, dy, x, y, n, T(p), T(q));   \
-  }                                                                                                \
-  template void name(Part, float*, const float*, i64, double, double);                             \
-  template void name(Part, double*, const double*, i64, double, double);                           \
-  template void name##_d1(Part, float*, const float*, const float*, const float*, i64, double,     \
-                          double);                                                                 \
-  template void name##_d1(Part, double*, const double*, const double*, const double*, i64, double, \
-                          double);                                                                 \
-  template void name##_d2(Part, float*, const float*, const float*, const float*, const float*,    \
-                          i64, double, double);                                                    \
-  template void name##_d2(Part, double*, const double*, const double*, const double*,              \
-                          const double*, i64, double, double);
+#define UNARY(name, ...)                                                                         \
+  template <class T>                                                                             \
+  void name(Part stream, T* y, const T* x, i64 n, double p, double q) {                          \
+    stream.launch(map_f<fn::name, T>, {blocks_of(n), kThreads}, y, x, n, T(p), T(q));            \
+  }                                                                                              \
+  template <class T>                                                                             \
+  void name##_d1(Part stream, T* dx, const T* dy, const T* x, const T* y, i64 n, double p,       \
+                 double q) {                                                                     \
+    stream.launch(map_d1<fn::name, T>, {blocks_of(n), kThreads}, dx, dy, x, y, n, T(p), T(q));   \
+  }                                                                                              \
+  template <class T>                                                                             \
+  void name##_d2(Part stream, T* g, const T* u, const T* dy, const T* x, const T* y, i64 n,      \
+                 double p, double q) {                                                           \
+    stream.launch(map_d2<fn::name, T>, {blocks_of(n), kThreads}, g, u, dy, x, y, n, T(p), T(q)); \
+  }
 #include "kernels/elementwise/unary.def"
 #undef UNARY
 
-#define BINARY(name, ...)                                                                         \
-  template <class T>                                                                              \
-  void name(Part stream, T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0,    \
-            i64 a1, i64 a2, i64 a3, i64 b0, i64 b1, i64 b2, i64 b3) {                             \
-    binary<fn::name>(stream, y, a, b,                                                             \
-                     join_axes({d0, d1, d2, d3}, {a0, a1, a2, a3}, {b0, b1, b2, b3}));            \
-  }                                                                                               \
-  template void name(Part, float*, const float*, const float*, i64, i64, i64, i64, i64, i64, i64, \
-                     i64, i64, i64, i64, i64);                                                    \
-  template void name(Part, double*, const double*, const double*, i64, i64, i64, i64, i64, i64,   \
-                     i64, i64, i64, i64, i64, i64);
+#define BINARY(name, ...)                                                                      \
+  template <class T>                                                                           \
+  void name(Part stream, T* y, const T* a, const T* b, i64 d0, i64 d1, i64 d2, i64 d3, i64 a0, \
+            i64 a1, i64 a2, i64 a3, i64 b0, i64 b1, i64 b2, i64 b3) {                          \
+    binary<fn::name>(stream, y, a, b,                                                          \
+                     join_axes({d0, d1, d2, d3}, {a0, a1, a2, a3}, {b0, b1, b2, b3}));         \
+  }
 #include "kernels/elementwise/binary.def"
 #undef BINARY
 
@@ -292,16 +278,8 @@ void act_d1(Part stream, T* dx, const T* dy, const T* y, i64 n, i64 act) {
   stream.launch(map_act_d1<T>, {blocks_of(n), kThreads}, dx, dy, y, n, act);
 }
 
-#define LAT_INSTANTIATE(T)                                                          \
-  template void expand(Part, T*, const T*, i64, i64, i64, i64, i64, i64, i64, i64); \
-  template void fill(Part, T*, i64, double);                                        \
-  template void fill_i32<T>(Part, i32*, i64, i64);                                  \
-  template void copy(Part, T*, const T*, i64);                                      \
-  template void copy_rows(Part, InOut<T>, const T*, i64, i64, i64, i64);            \
-  template void add_into(Part, InOut<T>, const T*, i64);                            \
-  template void cast_u8(Part, T*, const u8*, i64, double);                          \
-  template void act_d1(Part, T*, const T*, const T*, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/elementwise/elementwise.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

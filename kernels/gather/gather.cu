@@ -69,11 +69,8 @@ void gather_u8(Part stream, T* y, const u8* table, const i32* index, i64 rows, i
   launch_gather<Pixel>(stream, y, table, index, rows, cols);
 }
 
-#define LAT_INSTANTIATE(T)                                         \
-  template void shuffle<T>(Part, i32*, const u64*, i64, i64, i64); \
-  template void gather(Part, T*, const T*, const i32*, i64, i64);  \
-  template void gather_u8(Part, T*, const u8*, const i32*, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/gather/gather.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

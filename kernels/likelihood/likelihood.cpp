@@ -126,17 +126,8 @@ void categorical_log_prob_d1(Part part, T* dlogits, const T* dlp, const T* logit
   }
 }
 
-#define LAT_INSTANTIATE(T)                                                                     \
-  template void gaussian_kl(Part, T*, const T*, const T*, i64, i64);                           \
-  template void gaussian_kl_d1(Part, T*, T*, const T*, const T*, const T*, i64, i64);          \
-  template void gaussian_log_prob(Part, T*, const T*, const T*, const T*, i64, i64);           \
-  template void gaussian_log_prob_d1(Part, T*, T*, T*, const T*, const T*, const T*, const T*, \
-                                     i64, i64);                                                \
-  template void bernoulli_log_prob(Part, T*, const T*, const T*, i64, i64);                    \
-  template void bernoulli_log_prob_d1(Part, T*, const T*, const T*, const T*, i64, i64);       \
-  template void categorical_log_prob(Part, T*, const T*, const i32*, i64, i64);                \
-  template void categorical_log_prob_d1(Part, T*, const T*, const T*, const i32*, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/likelihood/likelihood.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

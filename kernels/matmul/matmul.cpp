@@ -289,16 +289,8 @@ Plan linear_act_plan(T* y, const T* x, const T* w, const T* bias, i64 batch, i64
   return plan(product<T>(y, x, w, bias, batch, m, n, k, flags, false, act));
 }
 
-#define INSTANTIATE(T)                                                                         \
-  template void matmul<T>(Part, T*, const T*, const T*, i64, i64, i64, i64, i64);              \
-  template Plan matmul_plan<T>(T*, const T*, const T*, i64, i64, i64, i64, i64);               \
-  template void matmul_into<T>(Part, InOut<T>, const T*, const T*, i64, i64, i64, i64, i64);   \
-  template Plan matmul_into_plan<T>(InOut<T>, const T*, const T*, i64, i64, i64, i64, i64);    \
-  template void linear_act<T>(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, \
-                              i64);                                                            \
-  template Plan linear_act_plan<T>(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+#define KERNEL(name, plan) LAT_INSTANTIATE(name) LAT_INSTANTIATE(plan)
+#include "kernels/matmul/matmul.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

@@ -37,14 +37,8 @@ i64 linear_act_scratch(T* y, const T* x, const T* w, const T* bias, i64 batch, i
   return scratch_bytes<T>({y, x, w, bias, batch, m, n, k, flags, act, false});
 }
 
-#define LAT_INSTANTIATE(T)                                                                        \
-  template void matmul(Part, T*, const T*, const T*, i64, i64, i64, i64, i64);                    \
-  template i64 matmul_scratch(T*, const T*, const T*, i64, i64, i64, i64, i64);                   \
-  template void matmul_into(Part, InOut<T>, const T*, const T*, i64, i64, i64, i64, i64);         \
-  template i64 matmul_into_scratch(InOut<T>, const T*, const T*, i64, i64, i64, i64, i64);        \
-  template void linear_act(Part, T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64); \
-  template i64 linear_act_scratch(T*, const T*, const T*, const T*, i64, i64, i64, i64, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name) LAT_INSTANTIATE(name##_scratch)
+#include "kernels/matmul/matmul.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

@@ -94,16 +94,8 @@ void assign(Part part, InOut<T> y, const T* x, const i32* ok, i64 n) {
   map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(y.p + i, in.load(x + i)); });
 }
 
-#define LAT_INSTANTIATE(T)                                                                  \
-  template void all_finite(Part, InOut<i32>, const T*, i64);                                \
-  template void join_shards(Part, InOut<T>, i64, i64);                                      \
-  template void adam_count<T>(Part, InOut<double>, const i32*, double, double);             \
-  template void adam(Part, InOut<T>, InOut<T>, InOut<T>, InOut<T>, const T*, const double*, \
-                     const i32*, i64, double, double, double, double, double);              \
-  template void sgd(Part, InOut<T>, InOut<T>, const T*, const i32*, i64, double);           \
-  template void lerp_into(Part, InOut<T>, const T*, const T*, const i32*, i64);             \
-  template void assign(Part, InOut<T>, const T*, const i32*, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/optim/optim.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

@@ -192,14 +192,8 @@ void reparameterise_d1(Part part, T* dlogvar, const T* dz, const T* eps, const T
   });
 }
 
-#define LAT_INSTANTIATE(T)                                                                        \
-  template void advance<T>(Part, InOut<u64>);                                                     \
-  template void normal(Part, T*, const u64*, i64, i64, i64, i64);                                 \
-  template void uniform(Part, T*, const u64*, i64, i64, i64, i64);                                \
-  template void bernoulli(Part, T*, const T*, const u64*, i64, i64, i64, i64);                    \
-  template void reparameterise(Part, T*, T*, const T*, const T*, const u64*, i64, i64, i64, i64); \
-  template void reparameterise_d1(Part, T*, const T*, const T*, const T*, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/random/random.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

@@ -131,15 +131,8 @@ void lstm_cell_d1(Part part, T* da, T* dc, T* dh, const T* dy, const T* more_y, 
   }
 }
 
-#define LAT_INSTANTIATE(T)                                                                       \
-  template void gru_cell(Part, T*, T*, const T*, const T*, const T*, const u8*, i64, i64);       \
-  template void gru_cell_d1(Part, T*, T*, T*, const T*, const T*, const T*, const T*, const T*,  \
-                            i64, i64);                                                           \
-  template void lstm_cell(Part, T*, T*, T*, const T*, const T*, const T*, const T*, const u8*,   \
-                          i64, i64);                                                             \
-  template void lstm_cell_d1(Part, T*, T*, T*, const T*, const T*, const T*, const T*, const T*, \
-                             const T*, const T*, const u8*, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/recurrent/recurrent.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

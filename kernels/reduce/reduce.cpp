@@ -73,12 +73,8 @@ void col_sum_into(Part part, InOut<T> y, const T* x, i64 outer, i64 n, i64 inner
   column_sums<true>(part, y.p, x, outer, n, inner);
 }
 
-#define LAT_INSTANTIATE(T)                                     \
-  template void row_sum(Part, T*, const T*, i64, i64, double); \
-  template void row_max(Part, T*, const T*, i64, i64);         \
-  template void col_sum(Part, T*, const T*, i64, i64, i64);    \
-  template void col_sum_into(Part, InOut<T>, const T*, i64, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/reduce/reduce.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

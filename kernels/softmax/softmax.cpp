@@ -32,10 +32,8 @@ void log_softmax_d1(Part part, T* dx, const T* dy, const T* y, i64 rows, i64 col
   }
 }
 
-#define LAT_INSTANTIATE(T)                                 \
-  template void log_softmax(Part, T*, const T*, i64, i64); \
-  template void log_softmax_d1(Part, T*, const T*, const T*, i64, i64);
-LAT_INSTANTIATE(float)
-LAT_INSTANTIATE(double)
+#define KERNEL(name, plan) LAT_INSTANTIATE(name)
+#include "kernels/softmax/softmax.def"
+#undef KERNEL
 
 }  // namespace lat::kernels::LAT_ISA

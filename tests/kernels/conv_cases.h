@@ -15,7 +15,7 @@ struct Layer {
   i64 f_size() const { return R * S * C * K; }
 };
 
-enum class Pass { forward, data, filter, filter_into };
+enum class Pass { forward, data, filter, filter_into, filter_and_bias_into };
 
 struct ConvInputs {
   Values x, y, f, bias, filters;  // filters: what filter_into adds to
@@ -30,15 +30,21 @@ inline ConvInputs inputs(const Layer& l, Factors kind) {
 
 inline Call pass_of(const Layer& l, Pass pass, const ConvInputs& in, bool bias = false,
                     i64 act = 0) {
-  const bool filter = pass == Pass::filter || pass == Pass::filter_into;
+  const bool into = pass == Pass::filter_into || pass == Pass::filter_and_bias_into;
+  const bool filter = pass == Pass::filter || into;
   Call call(pass == Pass::forward  ? "conv2d"
             : pass == Pass::data   ? "conv2d_data"
             : pass == Pass::filter ? "conv2d_filter"
                                    : "conv2d_filter_into");
-  if (pass == Pass::filter_into)
+  if (into) {
     call.inout(in.filters);
-  else
+    if (pass == Pass::filter_into)
+      call.null('a');
+    else
+      call.inout(Values(in.bias.begin(), in.bias.begin() + l.K));
+  } else {
     call.out(pass == Pass::forward ? l.y_size() : filter ? l.f_size() : l.x_size());
+  }
   call.in(pass == Pass::data ? in.y : in.x).in(filter ? in.y : in.f);
   if (!filter) bias ? call.in(in.bias) : call.null('r');
   call.integers({l.B, l.H, l.W, l.C, l.K, l.R, l.S, l.P(), l.Q(), l.stride, l.pad});

@@ -12,6 +12,7 @@ void check_all(const Layer& l, i64 act, Factors kind, int dtype = kFloat) {
   pass_of(l, Pass::data, in).check(dtype);
   pass_of(l, Pass::filter, in).check(dtype);
   pass_of(l, Pass::filter_into, in).check(dtype);
+  pass_of(l, Pass::filter_and_bias_into, in).check(dtype);
 }
 
 TEST_CASE("conv: the layers of small image models") {

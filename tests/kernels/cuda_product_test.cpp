@@ -122,6 +122,7 @@ void check_passes(gpu::Device& device, const DeviceKernel* table, const Layer& l
   check_on(device, table, pass_of(l, Pass::data, in, act % 2 == 0, act));
   check_on(device, table, pass_of(l, Pass::filter, in));
   check_on(device, table, pass_of(l, Pass::filter_into, in));
+  check_on(device, table, pass_of(l, Pass::filter_and_bias_into, in));
 }
 
 TEST_CASE("cuda: convolutions equal the specification in every small geometry") {
