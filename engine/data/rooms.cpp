@@ -533,6 +533,12 @@ const auto& named(const Table& table, std::string_view name, const char* what) {
        " There are ", list);
 }
 
+const auto& row_of(Shape shape) {
+  LAT_CHECK(static_cast<int64_t>(shape) < kShapes, Code::usage, "rooms",
+            "there is no shape number ", static_cast<int>(shape), ": expected 0 to ", kShapes - 1);
+  return kShapeTable[static_cast<size_t>(shape)];
+}
+
 enum class View { ring, free, sphere };
 
 constexpr struct World {
@@ -552,7 +558,7 @@ Shape shape(std::string_view name) {
   return static_cast<Shape>(&named(kShapeTable, name, "shape") - kShapeTable);
 }
 
-const char* name_of(Shape shape) { return kShapeTable[static_cast<size_t>(shape)].name; }
+const char* name_of(Shape shape) { return row_of(shape).name; }
 
 Rgb colour(std::string_view name) { return named(kColours, name, "colour").rgb; }
 
@@ -602,20 +608,21 @@ float random_angle(Random& random) { return random.uniform(0, 6.28318531f); }
 }  // namespace
 
 Solid on_floor(Shape shape, const Rgb& colour, float radius, float x, float y, float yaw) {
-  const float foot = kShapeTable[static_cast<size_t>(shape)].foot;
-  return {shape, colour, radius, {x, y, product(foot, radius)}, yaw};
+  return {shape, colour, radius, {x, y, product(row_of(shape).foot, radius)}, yaw};
 }
 
 Scene make_room(Random& random, const RoomOptions& options) {
-  constexpr float kPlace = 2.7f;  // from the middle; the ring of cameras is free
+  constexpr float kPlace = 2.4f;  // no object reaches further from the middle
   constexpr int64_t kMost = 3;
+  constexpr float kLargest = 1.5f, kLargestOfMany = 0.9f;
   const RoomOptions& o = options;
   LAT_CHECK(o.min_objects >= 0 && o.min_objects <= o.max_objects && o.max_objects <= kMost,
             Code::usage, "make_room", o.min_objects, " to ", o.max_objects,
             " objects: expected a range within 0 to ", kMost);
-  LAT_CHECK(o.min_radius >= 0.1f && o.min_radius <= o.max_radius && o.max_radius <= 1.2f,
+  const float largest = o.max_objects > 1 ? kLargestOfMany : kLargest;
+  LAT_CHECK(o.min_radius >= 0.1f && o.min_radius <= o.max_radius && o.max_radius <= largest,
             Code::usage, "make_room", "radii of ", o.min_radius, " to ", o.max_radius,
-            ": expected a range within 0.1 to 1.2");
+            ": expected a range within 0.1 to ", largest);
   Scene scene;
   const auto wall = kWalls[random.below(std::size(kWalls))];
   const auto floor = kFloors[random.below(std::size(kFloors))];
@@ -717,7 +724,11 @@ Camera free_camera(Random& random, const Scene& scene) {
     const Camera camera{random.uniform(-kRange, kRange), random.uniform(-kRange, kRange),
                         random.uniform(0.6f, 1.8f), random_angle(random),
                         random.uniform(-0.4f, 0.05f)};
-    const Vec at{camera.x, camera.y, camera.z};
+    const Frame frame(camera);
+    const Vec at = frame.origin;
+    const float ahead = -(product(at.x, frame.forward.x) + product(at.y, frame.forward.y));
+    const float away2 = product(at.x, at.x) + product(at.y, at.y);
+    if (ahead < 0 || ahead * ahead < 0.25f * away2) continue;
     const bool free = std::all_of(scene.solids.begin(), scene.solids.end(), [&](const Solid& s) {
       const Vec from = at - s.centre;
       return dot(from, from) > (s.radius + kApart) * (s.radius + kApart);

@@ -87,7 +87,7 @@ class Random {
 // Ranges, and what is not to be drawn but fixed.
 struct RoomOptions {
   int64_t min_objects = 1, max_objects = 3;      // 0 to 3
-  float min_radius = 0.45f, max_radius = 0.75f;  // 0.1 to 1.2
+  float min_radius = 0.45f, max_radius = 0.75f;  // 0.1 to 1.5, of several to 0.9
   bool turned = false;                           // objects are turned about the vertical
   std::optional<Shape> shape = {};
   std::optional<Rgb> colour = {}, wall = {}, floor = {};
@@ -101,10 +101,14 @@ Scene make_room(Random& random, const RoomOptions& options = {});
 // colour of its own, with their mean at (0, 0, 0).
 Scene make_figure(Random& random, int64_t cubes);
 
-Camera ring_camera(Random& random);  // looks at the middle of the room
-Camera sphere_camera(
-    Random& random);  // looks at (0, 0, 0) from kSphere away, at most 60 degrees up
-Camera free_camera(Random& random, const Scene& scene);  // anywhere in a room, not in an object
+// On the ring, looking at the middle of the room; on the sphere, at most 60 degrees up or down,
+// looking at (0, 0, 0).
+Camera ring_camera(Random& random);
+Camera sphere_camera(Random& random);
+
+// Anywhere in the room but in a solid, looking at most about 60 degrees past its middle. Throws
+// Code::usage where the solids leave no place.
+Camera free_camera(Random& random, const Scene& scene);
 
 struct RenderOptions {
   bool antialias = true;  // a pixel is the mean of 2 x 2 rays, half a pixel apart; false: one ray

@@ -55,9 +55,7 @@ void list() {
   }
   for (std::string text : rooms::world_names()) {
     text.resize(20, ' ');
-    print(text +
-          "drawn on demand: scenes seen by a camera (show them; a model of scenes trains on "
-          "them)\n");
+    print(text + "drawn on demand: scenes, each from any number of views\n");
   }
   print("Any other name takes a folder of IDX files:  --data NAME --data-path DIR\n");
 }
@@ -147,7 +145,14 @@ int data(const Args& args) {
   LAT_CHECK(!name.empty(), Code::usage, "", "expected:  latent data show NAME");
   const i64 side = whole_number("--size", size, 1).value_or(0);
   const std::vector<std::string> worlds = rooms::world_names();
-  if (std::find(worlds.begin(), worlds.end(), name) != worlds.end())
+  const auto holds = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<std::string> all = data_names();
+  all.insert(all.end(), worlds.begin(), worlds.end());
+  LAT_CHECK(!path.empty() || holds(all), Code::usage, "data", "unknown data set '", name, "'.",
+            suggestion(name, all), " See  latent data list; any other name needs --data-path DIR");
+  if (holds(worlds))
     show_world(name, side, out);
   else
     show(name, path, side, out);
