@@ -7,6 +7,7 @@
 #include "kernels/gather/gather.h"
 #include "kernels/likelihood/likelihood.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/norm/norm.h"
 #include "kernels/optim/optim.h"
 #include "kernels/random/random.h"
 #include "kernels/recurrent/recurrent.h"

@@ -107,6 +107,14 @@ Tensor conv2d_filter(const Tensor& x, const Tensor& y, i64 R, i64 S, Conv geomet
 Tensor log_softmax(const Tensor& x);
 inline Tensor softmax(const Tensor& x) { return exp(log_softmax(x)); }
 
+// --- normalisation: kernels/norm/norm.h; gain and bias (C) or empty, the variance biased
+// Over the last axis (Ba, Kiros & Hinton 2016): (x - mean) / sqrt(variance + eps) gain + bias, x (...,C)
+Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps = 1e-5);
+// Over all places and C / groups neighbouring channels of an example (Wu & He 2018): x (B,...,C), as images (B,H,W,C).
+// groups must divide C.
+Tensor group_norm(const Tensor& x, i64 groups, const Tensor& gain, const Tensor& bias,
+                  double eps = 1e-5);
+
 // --- random: the stream of the Step whose body runs (DESIGN 4); bits equal on every device
 class Rng {
  public:
