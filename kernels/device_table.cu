@@ -13,6 +13,7 @@
 #include "kernels/recurrent/recurrent.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/row.h"
+#include "kernels/scan/scan.h"
 #include "kernels/softmax/softmax.h"
 
 namespace lat::kernels::LAT_ISA {

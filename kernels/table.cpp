@@ -12,6 +12,7 @@
 #include "kernels/random/random_spec.h"
 #include "kernels/recurrent/recurrent_spec.h"
 #include "kernels/reduce/reduce_spec.h"
+#include "kernels/scan/scan_spec.h"
 #include "kernels/softmax/softmax_spec.h"
 #else
 #include "kernels/conv/conv.h"
@@ -24,6 +25,7 @@
 #include "kernels/random/random.h"
 #include "kernels/recurrent/recurrent.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/scan/scan.h"
 #include "kernels/softmax/softmax.h"
 #endif
 

@@ -6,6 +6,7 @@
 #include "tests/kernels/optim_cases.h"
 #include "tests/kernels/recurrent_cases.h"
 #include "tests/kernels/row_cases.h"
+#include "tests/kernels/scan_cases.h"
 
 namespace lat::test {
 namespace {
@@ -125,6 +126,16 @@ TEST_CASE("cuda: norm kernels equal the specification") {
                            {3, 20, 3, 2},
                            {2, 17, 5, 1}})
       for_norm_calls(s, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+TEST_CASE("cuda: scans equal the specification") {
+  struct Shape {
+    i64 steps, cols;
+  };
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const Shape s : {Shape{0, 5}, {5, 0}, {1, 1}, {7, 63}, {19, 65}, {3, 300}})
+      for_scan_calls(s.steps, s.cols, [&](const Call& call) { check_on(device, table, call); });
   });
 }
 

@@ -203,6 +203,25 @@ TEST_CASE("normalisation is centring and scaling, then gain and bias") {
       {{2, 3, 4, 6}, {6}, {6}});
 }
 
+TEST_CASE("a scan is its recurrence") {
+  agree(
+      "scan", [](Rng, const Tensors& x) { return scan(x[0], x[1], x[2]); },
+      [](Rng, const Tensors& x) {
+        const Tensors a = unstack(x[0]), b = unstack(x[1]);
+        const Tensor y0 = a[0] * x[2] + b[0], y1 = a[1] * y0 + b[1];
+        return stack(Tensors{y0, y1, a[2] * y1 + b[2]});
+      },
+      {{3, 4}, {3, 4}, {4}});
+  agree(
+      "scan_reverse", [](Rng, const Tensors& x) { return scan_reverse(x[0], x[1]); },
+      [](Rng, const Tensors& x) {
+        const Tensors a = unstack(x[0]), b = unstack(x[1]);
+        const Tensor y1 = a[1] * b[2] + b[1];
+        return stack(Tensors{a[0] * y1 + b[0], y1, b[2]});
+      },
+      {{3, 4}, {3, 4}});
+}
+
 TEST_CASE("the divergences of two distributions are their formulas") {
   const std::vector<Shape> four{{4, 3}, {4, 3}, {4, 3}, {4, 3}};
   agree(

@@ -161,6 +161,11 @@ Work layer_norm_back(const Sizes& s) {
            whole(1), whole(1), whole(s[1])}};
 }
 
+Work scan(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::scan, {out(n), in(n), in(n), in(s[1]), whole(s[0]), whole(s[1]), whole(1)}};
+}
+
 Work gaussian_kl(const Sizes& s) {
   const i64 n = product({s[0], s[1]});
   return {K::gaussian_kl, {out(s[0]), in(n), in(n), whole(s[0]), whole(s[1])}};
@@ -222,7 +227,7 @@ Work adam(const Sizes& s) {
 }
 
 const std::vector<std::string> mnk{"M", "N", "K"}, rows{"rows", "columns"}, n{"elements"},
-    places{"batch", "places", "groups", "channels of a group"},
+    places{"batch", "places", "groups", "channels of a group"}, steps{"steps", "columns"},
     layer{"B", "H", "W", "C", "K", "R", "stride", "pad"};
 const Sizes kManyRows{64, 4096};
 // Enough to meet every edge of a kernel, and little work for the plain loops.
@@ -271,6 +276,7 @@ std::vector<Family> make_families() {
       {"layer_norm", rows, table, rows_most, layer_norm},
       {"layer_norm back", rows, table, rows_most, layer_norm_back},
       {"group_norm", places, {{"", {16, 1024, 8, 8}}}, {3, 70, 3, 9}, normalise},
+      {"scan", steps, {{"", {128, 4096}}}, {9, 500}, scan},
       {"gaussian_kl", rows, latents, rows_most, gaussian_kl},
       {"bernoulli_log_prob", rows, pixels, rows_most, bernoulli},
       {"reparameterise", rows, latents, rows_most, reparameterise},
