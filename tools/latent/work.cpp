@@ -166,6 +166,11 @@ Work scan(const Sizes& s) {
   return {K::scan, {out(n), in(n), in(n), in(s[1]), whole(s[0]), whole(s[1]), whole(1)}};
 }
 
+Work chunk_squares(const Sizes& s) {
+  return {K::chunk_squares,
+          {out(kernels::ceil_div(s[0], kernels::kRowChunk)), in(product({s[0]})), whole(s[0])}};
+}
+
 Work gaussian_kl(const Sizes& s) {
   const i64 n = product({s[0], s[1]});
   return {K::gaussian_kl, {out(s[0]), in(n), in(n), whole(s[0]), whole(s[1])}};
@@ -280,6 +285,7 @@ std::vector<Family> make_families() {
       {"gaussian_kl", rows, latents, rows_most, gaussian_kl},
       {"bernoulli_log_prob", rows, pixels, rows_most, bernoulli},
       {"reparameterise", rows, latents, rows_most, reparameterise},
+      {"chunk_squares", n, {{"", {652824}}}, long_row, chunk_squares},
       {"adam", n, {{"", {652824}}}, long_row, adam},
   };
 }
