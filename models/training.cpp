@@ -4,11 +4,15 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/core/ring.h"
 #include "engine/data/batches.h"
 
 namespace lat::models {
 
 namespace {
+
+constexpr i64 kFarthest = 1024;  // steps from look to look
+constexpr i64 kRingEvery = 16;   // steps from one set of terms that is sent for to the next
 
 Example example_of(const Images& images) {
   Example e{images.h, images.w, images.c, 0};
@@ -61,9 +65,12 @@ struct Body {
 
 struct Training::Steps {
   Steps(Context& ctx, const Feed& feed, Model& m, Adam& adam)
-      : learn(ctx, "learn", {[&] {
+      : ring(ctx, kFarthest),
+        learn(ctx, "learn", {[&] {
                 const auto [x, label] = feed.next();
-                return means(m.train_step({x, label}, Rng(ctx), adam));
+                const Figures figures = means(m.train_step({x, label}, Rng(ctx), adam));
+                if (!ctx.on_cpu()) ring.push(figures.values);
+                return figures;
               }}),
         evaluate(ctx, "evaluate", {[&](Tensor x, Tensor label) {
                    const NoGrad off(ctx);
@@ -90,6 +97,7 @@ struct Training::Steps {
                  return m.decode(z);
                }}) {}
 
+  Ring ring;  // the terms on a device
   Step<Body<Figures>> learn;
   Step<Body<Sums, Tensor, Tensor>> evaluate;
   Step<Body<Tensor, Tensor>> reconstruct, encode, decode;
@@ -122,13 +130,15 @@ void Training::run_step() {
 void Training::step(i64 steps) {
   planned_ = steps;
   run_step();
-  if (ctx_->on_cpu() || done_ - settled_ >= stride_) settle();
+  if (ctx_->on_cpu() || done_ - settled_ >= stride_)
+    settle();
+  else if (done_ % kRingEvery == 0)
+    steps_->ring.newest(done_);
 }
 
 // After a failure nothing has changed since: the steps are made again one by one, up to the one that failed.
 void Training::settle() {
   if (settled_ == done_) return;
-  constexpr i64 kFarthest = 1024;
   constexpr std::chrono::milliseconds kPatience{50};
   const auto begin = std::chrono::steady_clock::now();
   bool finite = ctx_->step_was_finite();
@@ -157,6 +167,22 @@ std::vector<std::pair<std::string, double>> Training::terms() {
   const Figures& f = steps_->learn.last();
   for (size_t i = 0; i < f.names.size(); ++i) out.emplace_back(f.names[i], item(f.values[i]));
   return out;
+}
+
+const Training::Known& Training::recent() {
+  if (settled_ < done_) {
+    const Ring::Row& row = steps_->ring.newest(done_);
+    if (row.call > known_.step) {
+      const std::vector<std::string>& names = steps_->learn.last().names;
+      known_ = {row.call, {}};
+      for (size_t i = 0; i < names.size(); ++i) known_.terms.emplace_back(names[i], row.values[i]);
+    }
+  }
+  if (known_.step == 0 || (settled_ == done_ && known_.step < done_)) {
+    known_.terms = terms();
+    known_.step = done_;
+  }
+  return known_;
 }
 
 const Program& Training::program() const { return steps_->learn.program(); }
