@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "engine/core/error.h"
 #include "engine/core/library.h"
@@ -58,7 +59,7 @@ void LtProducts::check(const char* call, int status) const {
 LtProducts::LtProducts(const CublasLt& library) : library_(library) {
   NvidiaHandle made = nullptr;
   check("cublasLtCreate", library_.create(&made));
-  handle_ = {made, library_.destroy};
+  handle_ = NvidiaOwned(made, {library_.destroy});
 }
 
 template <class T>
@@ -73,7 +74,7 @@ NvidiaOwned LtProducts::matrix(i64 rows, i64 columns, i64 batch, bool one) const
   check("cublasLtMatrixLayoutCreate",
         library_.matrix_create(&made, CublasLt::kFloat32, static_cast<uint64_t>(rows),
                                static_cast<uint64_t>(columns), rows));
-  NvidiaOwned owned(made, library_.matrix_destroy);
+  NvidiaOwned owned(made, {library_.matrix_destroy});
   const int32_t count = static_cast<int32_t>(batch);
   const int64_t stride = one ? 0 : rows * columns;
   check("cublasLtMatrixLayoutSetAttribute",
@@ -91,7 +92,7 @@ std::optional<LtProducts::Plan> LtProducts::made(const Product& x, i64 align) co
   check("cublasLtMatmulDescCreate",
         library_.product_create(&created, CublasLt::kComputeF32, CublasLt::kFloat32));
   Plan plan;
-  plan.product = {created, library_.product_destroy};
+  plan.product = NvidiaOwned(created, {library_.product_destroy});
   set(plan.product, CublasLt::kTransA, x.turned_b() ? CublasLt::kTransposed : CublasLt::kPlain);
   set(plan.product, CublasLt::kTransB, x.turned_a() ? CublasLt::kTransposed : CublasLt::kPlain);
   uint32_t epilogue = (x.bias ? CublasLt::kAddBias : 0) | (x.act == 1 ? CublasLt::kRelu : 0);
@@ -108,7 +109,7 @@ std::optional<LtProducts::Plan> LtProducts::made(const Product& x, i64 align) co
   plan.c = matrix(x.n, x.m, x.batch, false);
 
   check("cublasLtMatmulPreferenceCreate", library_.wish_create(&created));
-  const NvidiaOwned wish(created, library_.wish_destroy);
+  const NvidiaOwned wish(created, {library_.wish_destroy});
   const auto wish_for = [&](int attribute, auto value) {
     check("cublasLtMatmulPreferenceSetAttribute",
           library_.wish_set(wish.get(), attribute, &value, sizeof value));
@@ -185,14 +186,14 @@ void DnnConvolutions::check(const char* call, int status) const {
 DnnConvolutions::DnnConvolutions(const Cudnn& library, void* stream) : library_(library) {
   NvidiaHandle made = nullptr;
   check("cudnnCreate", library_.create(&made));
-  handle_ = {made, library_.destroy};
+  handle_ = NvidiaOwned(made, {library_.destroy});
   check("cudnnSetStream", library_.set_stream(made, stream));
 }
 
 NvidiaOwned DnnConvolutions::images(i64 n, i64 c, i64 h, i64 w) const {
   NvidiaHandle made = nullptr;
   check("cudnnCreateTensorDescriptor", library_.images_create(&made));
-  NvidiaOwned owned(made, library_.images_destroy);
+  NvidiaOwned owned(made, {library_.images_destroy});
   check("cudnnSetTensor4dDescriptor",
         library_.images_set(made, Cudnn::kNhwc, Cudnn::kFloat32, int(n), int(c), int(h), int(w)));
   return owned;
@@ -201,7 +202,7 @@ NvidiaOwned DnnConvolutions::images(i64 n, i64 c, i64 h, i64 w) const {
 NvidiaOwned DnnConvolutions::filters(i64 k, i64 c, i64 r, i64 s) const {
   NvidiaHandle made = nullptr;
   check("cudnnCreateFilterDescriptor", library_.filters_create(&made));
-  NvidiaOwned owned(made, library_.filters_destroy);
+  NvidiaOwned owned(made, {library_.filters_destroy});
   check("cudnnSetFilter4dDescriptor",
         library_.filters_set(made, Cudnn::kFloat32, Cudnn::kNhwc, int(k), int(c), int(r), int(s)));
   return owned;
@@ -210,7 +211,7 @@ NvidiaOwned DnnConvolutions::filters(i64 k, i64 c, i64 r, i64 s) const {
 NvidiaOwned DnnConvolutions::layer(i64 stride, i64 pad) const {
   NvidiaHandle made = nullptr;
   check("cudnnCreateConvolutionDescriptor", library_.layer_create(&made));
-  NvidiaOwned owned(made, library_.layer_destroy);
+  NvidiaOwned owned(made, {library_.layer_destroy});
   const int t = int(stride), z = int(pad);
   check("cudnnSetConvolution2dDescriptor",
         library_.layer_set(made, z, z, t, t, 1, 1, Cudnn::kCrossCorrelation, Cudnn::kFloat32));
@@ -227,18 +228,18 @@ std::optional<DnnConvolutions::Plan> DnnConvolutions::plan(Direction direction, 
   if (!fits_int({s.x(), s.f(), s.y(), s.stride}) || s.pad < 0 || s.P != most(s.H, s.R) ||
       s.Q != most(s.W, s.S))
     return {};
-  const NvidiaOwned x = images(s.B, s.C, s.H, s.W), y = images(s.B, s.K, s.P, s.Q),
-                    f = filters(s.K, s.C, s.R, s.S);
+  NvidiaOwned x = images(s.B, s.C, s.H, s.W), y = images(s.B, s.K, s.P, s.Q),
+              f = filters(s.K, s.C, s.R, s.S);
   Plan plan;
   plan.direction = direction;
   plan.layer = layer(s.stride, s.pad);
-  plan.first = direction == data ? f : x;
-  plan.second = direction == forward ? f : y;
-  plan.third = direction == forward ? y : direction == data ? x : f;
+  plan.third = std::move(direction == forward ? y : direction == data ? x : f);
+  plan.first = std::move(direction == data ? f : x);
+  plan.second = std::move(direction == forward ? f : y);
   if (direction == forward) {
     NvidiaHandle made = nullptr;
     check("cudnnCreateActivationDescriptor", library_.activation_create(&made));
-    plan.relu = {made, library_.activation_destroy};
+    plan.relu = NvidiaOwned(made, {library_.activation_destroy});
     check("cudnnSetActivationDescriptor",
           library_.activation_set(made, Cudnn::kReluActivation, 0, 0.0));
     plan.bias = images(1, s.K, 1, 1);

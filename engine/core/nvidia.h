@@ -17,7 +17,11 @@ namespace lat {
 
 // Descriptors and handles of either library; a status of 0 is success.
 using NvidiaHandle = void*;
-using NvidiaOwned = std::shared_ptr<void>;
+struct NvidiaDestroy {
+  int (*function)(NvidiaHandle) = nullptr;
+  void operator()(NvidiaHandle h) const { function(h); }
+};
+using NvidiaOwned = std::unique_ptr<void, NvidiaDestroy>;
 
 // ---- cuBLASLt --------------------------------------------------------------------------------------------------------
 

@@ -110,12 +110,13 @@ class CudnnPeer final : public DevicePeer {
     const void* const second = data     ? static_cast<const void*>(problem.floats(1))
                                : filter ? problem.floats(2)
                                         : turned->data();
-    std::optional<DnnConvolutions::Plan> plan;
+    std::shared_ptr<DnnConvolutions::Plan> plan;
     {
       constexpr size_t kMost = size_t{1} << 30;
       const auto workspace = memory(kMost);
-      plan = convolutions_.plan(direction, sizes, first, second, out->data(), workspace->data(),
-                                kMost, false);
+      if (auto found = convolutions_.plan(direction, sizes, first, second, out->data(),
+                                          workspace->data(), kMost, false))
+        plan = std::make_shared<DnnConvolutions::Plan>(std::move(*found));
     }
     if (!plan) {
       say("cuDNN has no algorithm in NHWC, f32 and without tensor cores for ", family.name, " ",
