@@ -30,6 +30,15 @@ struct Event final : gpu::Event {
   }
   ~Event() override { cudaEventDestroy(event); }
   void synchronize() override { check("cudaEventSynchronize", cudaEventSynchronize(event)); }
+  bool passed() override {
+    const cudaError_t error = cudaEventQuery(event);
+    if (error == cudaErrorNotReady) {
+      static_cast<void>(cudaGetLastError());
+      return false;
+    }
+    check("cudaEventQuery", error);
+    return true;
+  }
   double milliseconds_since(gpu::Event& earlier) override {
     float milliseconds = 0;
     check("cudaEventElapsedTime",
@@ -229,6 +238,9 @@ void Stream::copy(void* to, const void* from, size_t bytes) {
 }
 void Stream::fill(void* to, u8 byte, size_t bytes) {
   check("cudaMemsetAsync", cudaMemsetAsync(to, byte, bytes, stream_));
+}
+void Stream::call(void (*function)(void*), void* argument) {
+  check("cudaLaunchHostFunc", cudaLaunchHostFunc(stream_, function, argument));
 }
 void Stream::record(gpu::Event& event) {
   check("cudaEventRecord", cudaEventRecord(static_cast<Event&>(event).event, stream_));

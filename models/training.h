@@ -69,8 +69,15 @@ class Training {
   void step(i64 steps);
   // Waits for the steps so far, and fails where one of them failed.
   void settle();
-  // Terms of the last step: name and mean, nats per example.
+  // Terms of the last step: name and mean, nats per example. A device is waited for.
   std::vector<std::pair<std::string, double>> terms();
+  // Terms of a step, the last one on the CPU. A device is not waited for: there it is the newest that has come to the host,
+  // some steps back, and may be of a step that will turn out to have failed.
+  struct Known {
+    i64 step = 0;
+    std::vector<std::pair<std::string, double>> terms;
+  };
+  const Known& recent();
 
   // Held-out figures on all test examples, or on the first `limit`.
   virtual Evaluation evaluate(i64 limit = 0) = 0;
@@ -116,6 +123,7 @@ class Training {
   i64 done_ = 0;
   i64 settled_ = 0, stride_ = 1;  // steps known to be good; steps from look to look
   i64 planned_ = 0;
+  Known known_;
 };
 
 }  // namespace lat::models

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/core/device_fast.h"
 #include "engine/core/error.h"
 #include "engine/core/library.h"
 #include "engine/core/team.h"
+#include "kernels/common/planted.h"
 
 namespace lat {
 
@@ -87,6 +89,7 @@ Accelerator::Accelerator(const std::string& name)
 
 Accelerator::~Accelerator() {
   try {
+    fast_.reset();
     stream_.reset();
     for (Staging& s : staging_) {
       s.sent.reset();
@@ -102,26 +105,43 @@ std::string Accelerator::best() {
   return open_device("cuda", &why) ? "cuda" : "cpu";
 }
 
-void Accelerator::reserve_scratch(int32_t kernel, int32_t type, const kernels::Arg* args) {
-  const auto bytes = rows_[kernel].scratch[type];
-  if (bytes) device_->commit(scratch_, static_cast<size_t>(bytes(args)));
+void Accelerator::use(std::unique_ptr<DeviceFast> fast) { fast_ = std::move(fast); }
+
+void Accelerator::reserve_scratch(i64 bytes) {
+  translated([&] { device_->commit(scratch_, static_cast<size_t>(bytes)); });
+}
+
+bool Accelerator::prepare(int32_t kernel, int32_t type, const kernels::Arg* args) {
+  i64 bytes = 0;
+  const bool by_library = fast_ && type == 0 && fast_->takes(kernels::K(kernel), args, &bytes);
+  const auto own = rows_[kernel].scratch[type];
+  if (!by_library && own) bytes = own(args);
+  if (bytes > 0) reserve_scratch(bytes);
+  return by_library;
+}
+
+void Accelerator::queue(bool by_library, int32_t kernel, int32_t type, const kernels::Arg* args) {
+  if (by_library)
+    fast_->call(kernels::K(kernel), args);
+  else
+    rows_[kernel].run[type](args, *stream_);
 }
 
 void Accelerator::call(int32_t kernel, int32_t type, const kernels::Arg* args) {
-  const kernels::DeviceKernel& row = rows_[kernel];
-  translated([&] {
-    reserve_scratch(kernel, type, args);
-    row.run[type](args, *stream_);
-  });
+  translated([&] { queue(prepare(kernel, type, args), kernel, type, args); });
 }
 
 std::unique_ptr<gpu::Graph> Accelerator::capture(const Program& program) {
   const kernels::Arg* const args = program.args.data();
-  for (const Call& c : program.calls)
-    translated([&] { reserve_scratch(c.kernel, c.type(), args + c.first); });
   return translated([&]() -> std::unique_ptr<gpu::Graph> {
+    std::vector<bool> by_library;
+    for (const Call& c : program.calls)
+      by_library.push_back(prepare(c.kernel, c.type(), args + c.first));
     stream_->begin_capture();
-    for (const Call& c : program.calls) rows_[c.kernel].run[c.type()](args + c.first, *stream_);
+    for (size_t i = 0; i < program.calls.size(); ++i) {
+      const Call& c = program.calls[i];
+      queue(by_library[i], c.kernel, c.type(), args + c.first);
+    }
     return stream_->end_capture();
   });
 }
@@ -174,6 +194,38 @@ void Accelerator::copy(void* to, const void* from, i64 bytes) {
 
 void Accelerator::zero(void* p, i64 bytes) {
   translated([&] { stream_->fill(p, 0, static_cast<size_t>(bytes)); });
+}
+
+Fetch::Fetch(Accelerator& device, i64 bytes) : device_(device), bytes_(bytes) {
+  translated([&] {
+    gpu::Device& memory = device_.memory();
+    stream_ = memory.stream();
+    written_ = memory.event();
+    copied_ = memory.event();
+    memory_ = memory.allocate_host(static_cast<size_t>(bytes));
+  });
+}
+
+Fetch::~Fetch() {
+  try {
+    copied_->synchronize();
+    stream_.reset();
+    device_.memory().release_host(memory_);
+  } catch (const gpu::Error&) {  // a device that has failed frees nothing
+  }
+}
+
+void Fetch::start(const void* from) {
+  translated([&] {
+    device_.stream().record(*written_);
+    if (!kernels::planted(kernels::Bug::fetch_before_its_event)) stream_->wait(*written_);
+    stream_->copy(memory_, from, static_cast<size_t>(bytes_));
+    stream_->record(*copied_);
+  });
+}
+
+bool Fetch::arrived() {
+  return translated([&] { return copied_->passed(); });
 }
 
 }  // namespace lat

@@ -14,6 +14,8 @@ namespace lat {
 const kernels::DeviceLibrary* device_library(const std::string& name, std::string* why);
 std::unique_ptr<gpu::Device> open_device(const std::string& name, std::string* why);
 
+class DeviceFast;  // core/device_fast.h
+
 class Accelerator {
  public:
   // name: cuda, cuda:N (GPU number N) or emulated (CUDA's kernels run on the CPU; threads and blocks in order, or under
@@ -32,6 +34,12 @@ class Accelerator {
   gpu::Stream& stream() { return *stream_; }
   const kernels::DeviceKernel* rows() const { return rows_; }
   const kernels::DeviceLadder* ladders() const { return library_->ladders; }
+
+  // What takes some of the calls in f32 over from the kernels; null where none does.
+  void use(std::unique_ptr<DeviceFast> fast);
+  const DeviceFast* fast() const { return fast_.get(); }
+  // Stream::scratch holds so many bytes from here on.
+  void reserve_scratch(i64 bytes);
 
   // Queues a kernel call; `type` 0 is float, 1 double.
   void call(int32_t kernel, int32_t type, const kernels::Arg* args);
@@ -54,7 +62,9 @@ class Accelerator {
     i64 size = 0, used = 0;
     std::unique_ptr<gpu::Event> sent;
   };
-  void reserve_scratch(int32_t kernel, int32_t type, const kernels::Arg* args);
+  // Makes what a call needs; whether a library takes it.
+  bool prepare(int32_t kernel, int32_t type, const kernels::Arg* args);
+  void queue(bool by_library, int32_t kernel, int32_t type, const kernels::Arg* args);
 
   Device kind_;
   const kernels::DeviceLibrary* library_ = nullptr;
@@ -62,8 +72,32 @@ class Accelerator {
   std::unique_ptr<gpu::Device> device_;
   std::unique_ptr<gpu::Stream> stream_;
   void* scratch_ = nullptr;
+  std::unique_ptr<DeviceFast> fast_;
   Staging staging_[2];  // one is filled while what left the other may still be on its way
   int filled_ = 0;
+};
+
+// Bytes of a device on their way to the host, on a stream of their own: what is queued goes on meanwhile. Not to outlive
+// the accelerator.
+class Fetch {
+ public:
+  Fetch(Accelerator& device, i64 bytes);
+  ~Fetch();
+  Fetch(const Fetch&) = delete;
+  Fetch& operator=(const Fetch&) = delete;
+
+  // Queues the copy, after all that is queued so far; the one before has arrived.
+  void start(const void* from);
+  // Whether what was started is at data(); waits for nothing.
+  bool arrived();
+  const void* data() const { return memory_; }
+
+ private:
+  Accelerator& device_;
+  i64 bytes_;
+  std::unique_ptr<gpu::Stream> stream_;
+  std::unique_ptr<gpu::Event> written_, copied_;
+  void* memory_ = nullptr;
 };
 
 }  // namespace lat

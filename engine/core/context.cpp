@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "engine/core/device_fast.h"
 #include "kernels/common/planted.h"
 
 namespace lat {
@@ -95,10 +96,12 @@ Context::Context(const Options& options)
   LAT_CHECK(options.shards >= 1, Code::usage, "context", "shards is ", options.shards,
             "; expected 1 or more");
   if (options.fast) {
-    LAT_CHECK(on_cpu(), Code::unsupported, "context",
-              "numerics fast are the CPU's; on a device choose exact");
-    fast_ = std::make_unique<Fast>(options.isa, team_);
-    rows_ = fast_->rows();
+    if (on_cpu()) {
+      fast_ = std::make_unique<Fast>(options.isa, team_);
+      rows_ = fast_->rows();
+    } else {
+      device_->use(std::make_unique<DeviceFast>(*device_, DeviceFast::installed(*device_)));
+    }
   }
   ok_ = keep({}, DType::i32);
   const int32_t finite = 1;

@@ -26,7 +26,8 @@ class Context {
     kernels::Isa isa = kernels::best_isa();
     std::string device = "cpu";  // cpu, auto, cuda, cuda:N, emulated (core/accelerator.h)
     u64 seed = 0;
-    bool fast = false;    // numerics `fast` (core/fast.h): f32 products may be a library's
+    bool fast =
+        false;  // numerics `fast` (core/fast.h, core/device_fast.h): f32 products may be a library's
     bool eager = false;   // Steps run their body at every call
     int shards = 1;       // G: parameter gradients are summed over G shards of the batch (DESIGN 4)
     bool poison = false;  // fresh eager tensors hold NaN, so that an element never written shows
@@ -39,11 +40,14 @@ class Context {
   Context& operator=(const Context&) = delete;
 
   const Options& options() const { return options_; }
-  const Fast* fast() const { return fast_.get(); }  // null where numerics are exact
+  const Fast* fast() const {
+    return fast_.get();
+  }  // null where numerics are exact, and on a device
   DType real() const { return options_.real; }
   const kernels::Kernel* rows() const { return rows_; }
   bool on_cpu() const { return !device_; }
-  std::string device_name() const;  // CPU, or what the device is called
+  Accelerator* device() const { return device_.get(); }  // null: the CPU
+  std::string device_name() const;                       // CPU, or what the device is called
 
   // New contents of a tensor: fill(void*) writes them to its memory, or to memory that is then queued to the device.
   template <std::invocable<void*> F>

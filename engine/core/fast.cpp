@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/core/library.h"
+#include "engine/core/product.h"
 
 namespace lat {
 
@@ -17,57 +18,34 @@ using kernels::Plan;
 
 namespace {
 
-struct Product {
-  float* c;
-  const float *a, *b;
-  i64 batch, m, n, k, flags;
-  bool into;
-};
-
 void multiply(const Product& x) {
   const OpenBlas& blas = openblas();
-  const bool a_turned = x.flags & 1, b_turned = x.flags & 2, one_a = x.flags & 4,
-             one_b = x.flags & 8;
   const int m = int(x.m), n = int(x.n), k = int(x.k);
   for (i64 g = 0; g < x.batch; ++g)
-    blas.gemm(OpenBlas::kRowMajor, a_turned ? OpenBlas::kTransposed : OpenBlas::kPlain,
-              b_turned ? OpenBlas::kTransposed : OpenBlas::kPlain, m, n, k, 1,
-              x.a + (one_a ? 0 : g * x.m * x.k), a_turned ? m : k,
-              x.b + (one_b ? 0 : g * x.k * x.n), b_turned ? k : n, x.into ? 1.0f : 0.0f,
+    blas.gemm(OpenBlas::kRowMajor, x.turned_a() ? OpenBlas::kTransposed : OpenBlas::kPlain,
+              x.turned_b() ? OpenBlas::kTransposed : OpenBlas::kPlain, m, n, k, 1,
+              x.a + (x.one_a() ? 0 : g * x.m * x.k), x.turned_a() ? m : k,
+              x.b + (x.one_b() ? 0 : g * x.k * x.n), x.turned_b() ? k : n, x.into ? 1.0f : 0.0f,
               x.c + g * x.m * x.n, n);
 }
 
-// The arguments of matmul and matmul_into: c, a, b, batch, m, n, k, flags.
-Product product(const Arg* a, bool into) {
-  return {static_cast<float*>(a[0].p),
-          static_cast<const float*>(a[1].p),
-          static_cast<const float*>(a[2].p),
-          a[3].i,
-          a[4].i,
-          a[5].i,
-          a[6].i,
-          a[7].i,
-          into};
-}
-
-void matmul(const Arg* args, Part) { multiply(product(args, false)); }
-void matmul_into(const Arg* args, Part) { multiply(product(args, true)); }
+void matmul(const Arg* args, Part) { multiply(product_of(K::matmul, args)); }
+void matmul_into(const Arg* args, Part) { multiply(product_of(K::matmul_into, args)); }
 
 // y, x, w, bias, batch, m, n, k, flags, act. The bias is there before the product; what follows is ours.
 void linear_act(const Arg* args, Part) {
-  const float* const bias = static_cast<const float*>(args[3].p);
-  Arg plain[8] = {args[0], args[1], args[2], args[4], args[5], args[6], args[7], args[8]};
-  const Product x = product(plain, bias != nullptr);
-  if (bias)
+  Product x = product_of(K::linear_act, args);
+  x.into = x.bias != nullptr;
+  if (x.bias)
     for (i64 g = 0; g < x.batch; ++g)
       for (i64 i = 0; i < x.m; ++i)
-        std::copy_n(bias + (x.flags & 8 ? 0 : g * x.n), x.n, x.c + (g * x.m + i) * x.n);
+        std::copy_n(x.bias + (x.one_b() ? 0 : g * x.n), x.n, x.c + (g * x.m + i) * x.n);
   multiply(x);
   const K acts[] = {K::relu, K::tanh, K::sigmoid};
-  if (const i64 act = args[9].i; act > 0) {
+  if (x.act > 0) {
     const Kernel* const rows = kernels::table(kernels::best_isa());
     const Arg in_place[5] = {args[0], args[0], {.i = x.batch * x.m * x.n}, {.r = 0}, {.r = 0}};
-    rows[static_cast<size_t>(acts[act - 1])].run[0](in_place, {0, 1, nullptr});
+    rows[static_cast<size_t>(acts[x.act - 1])].run[0](in_place, {0, 1, nullptr});
   }
 }
 

@@ -28,6 +28,7 @@ class Stream final : public gpu::Stream {
 
   void copy(void* to, const void* from, size_t bytes) override;
   void fill(void* to, u8 byte, size_t bytes) override;
+  void call(void (*function)(void*), void* argument) override;
   void record(gpu::Event& event) override;
   void wait(gpu::Event& event) override;
   void run(gpu::Graph& graph) override;

@@ -47,6 +47,7 @@ class Event {
  public:
   virtual ~Event() = default;
   virtual void synchronize() = 0;  // waits for its newest record; without one, for nothing
+  virtual bool passed() = 0;       // whether it need not wait for that; waits for nothing itself
   // Between the newest records of two timed events, both of which have run. In the emulator time of
   // the host.
   virtual double milliseconds_since(Event& earlier) = 0;
@@ -73,6 +74,8 @@ class Stream {
   // Bytes from anywhere to anywhere, host or device; both sides must live until it has run.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   virtual void fill(void* to, u8 byte, size_t bytes) = 0;
+  // A function of the host's in its turn, which must call nothing of the device.
+  virtual void call(void (*function)(void*), void* argument) = 0;
   virtual void record(Event& event) = 0;
   // What is queued from here on runs after the newest record of `event`; without one, at once.
   virtual void wait(Event& event) = 0;

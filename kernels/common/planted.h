@@ -33,6 +33,9 @@ enum class Bug : int {  // the test that finds it
   needed_call_removed,       // engine.passes
   lifetime_too_short,        // engine.passes
   run_of_other_elements,     // engine.passes
+  fetch_before_its_event,    // engine.ring
+  ring_row_of_neighbour,     // engine.ring
+  ring_row_overwritten,      // engine.ring
 };
 
 #ifdef LAT_PLANTED

@@ -18,6 +18,7 @@ struct Event final : gpu::Event {
   size_t number;
   Event(Device& d, size_t n) : device(d), number(n) {}
   void synchronize() override { device.finish_event(number); }
+  bool passed() override { return device.has_passed(number); }
   double milliseconds_since(gpu::Event& earlier) override {
     return device.milliseconds_of(number) -
            device.milliseconds_of(static_cast<Event&>(earlier).number);
@@ -280,6 +281,19 @@ void Device::finish_event(size_t number) {
   }
 }
 
+// A device goes on while the host looks: one more item is run.
+bool Device::has_passed(size_t number) {
+  refuse_after_failure();
+  refuse_while_capturing("query");
+  try {
+    if (events_[number].done < events_[number].recorded) step();
+  } catch (const gpu::Error& error) {
+    failure_ = error.what();
+    throw;
+  }
+  return events_[number].done == events_[number].recorded;
+}
+
 double Device::milliseconds_of(size_t number) const {
   const EventState& e = events_[number];
   if (!e.timed) throw gpu::Error("the time of an event that is not timed: make a timed_event");
@@ -380,6 +394,10 @@ void Stream::fill(void* to, u8 byte, size_t bytes) {
     d->check_range(to, bytes, "fill");
     if (bytes > 0) memset(to, byte, bytes);
   });
+}
+
+void Stream::call(void (*function)(void*), void* argument) {
+  add([function, argument] { function(argument); });
 }
 
 void Stream::record(gpu::Event& event) {

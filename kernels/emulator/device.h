@@ -43,6 +43,7 @@ class Stream final : public gpu::Stream {
 
   void copy(void* to, const void* from, size_t bytes) override;
   void fill(void* to, u8 byte, size_t bytes) override;
+  void call(void (*function)(void*), void* argument) override;
   void record(gpu::Event& event) override;
   void wait(gpu::Event& event) override;
   void run(gpu::Graph& graph) override;
@@ -123,6 +124,7 @@ class Device final : public gpu::Device {
   const Allocation* find(const void* address) const;
   Allocation& range(const void* base);
   void finish_event(size_t number);
+  bool has_passed(size_t number);
   double milliseconds_of(size_t number) const;
   void check_range(const void* address, size_t bytes, const char* what) const;
   void check_guards(const std::string& after) const;

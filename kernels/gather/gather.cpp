@@ -36,6 +36,13 @@ void gather_u8(Part part, T* y, const u8* table, const i32* index, i64 rows, i64
   }
 }
 
+template <class T>
+void put_row(Part part, InOut<T> ring, const u64* clock, const T* x, i64 rows, i64 cols, i64 first,
+             i64 n) {
+  T* const row = ring.p + i64(clock[0] - 1) % rows * cols + first;
+  for (i64 c = part.begin(n); c < part.end(n); ++c) row[c] = x[c];
+}
+
 #define KERNEL(name, plan) LAT_INSTANTIATE(name)
 #include "kernels/gather/gather.def"
 #undef KERNEL

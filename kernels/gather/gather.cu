@@ -42,6 +42,13 @@ __global__ void gather_rows(T* y, const From* table, const i32* index, i64 rows,
       y[(first + k) * cols + c] = Value::template of<T>(table[index[first + k] * cols + c]);
 }
 
+template <class T>
+__global__ void put_in_turn(T* ring, const u64* clock, const T* x, i64 rows, i64 cols, i64 first,
+                            i64 n) {
+  const i64 c = blockIdx.x * kThreads + threadIdx.x;
+  if (c < n) ring[i64(clock[0] - 1) % rows * cols + first + c] = x[c];
+}
+
 template <class Value, class T, class From>
 void launch_gather(Stream& stream, T* y, const From* table, const i32* index, i64 rows, i64 cols) {
   for (i64 r = 0; r < rows; r += kMostBlocks * kRows) {
@@ -67,6 +74,13 @@ void gather(Part stream, T* y, const T* table, const i32* index, i64 rows, i64 c
 template <class T>
 void gather_u8(Part stream, T* y, const u8* table, const i32* index, i64 rows, i64 cols) {
   launch_gather<Pixel>(stream, y, table, index, rows, cols);
+}
+
+template <class T>
+void put_row(Part stream, InOut<T> ring, const u64* clock, const T* x, i64 rows, i64 cols,
+             i64 first, i64 n) {
+  stream.launch(put_in_turn<T>, {ceil_div(n, kThreads), kThreads}, ring.p, clock, x, rows, cols,
+                first, n);
 }
 
 #define KERNEL(name, plan) LAT_INSTANTIATE(name)

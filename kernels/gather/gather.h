@@ -1,5 +1,5 @@
 #pragma once
-// Batches out of a table that stays where it is. Bound by memory.
+// Batches out of a table that stays where it is, and rows into a ring. Bound by memory.
 #include "kernels/common/types.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -30,6 +30,16 @@ void gather_u8(Part part, T* y, const u8* table, const i32* index, i64 rows, i64
 template <class T>
 Plan gather_u8_plan(T*, const u8*, const i32*, i64 rows, i64 cols) {
   return share(rows * cols * i64(sizeof(T)), kGatherGrain, rows);
+}
+
+// ring[(clock[0] - 1) mod rows, first + c] = x[c]: what a step leaves in the row that is its turn
+// ring (rows, cols), x (n), first + n <= cols, clock[0] >= 1
+template <class T>
+void put_row(Part part, InOut<T> ring, const u64* clock, const T* x, i64 rows, i64 cols, i64 first,
+             i64 n);
+template <class T>
+Plan put_row_plan(InOut<T>, const u64*, const T*, i64, i64, i64, i64) {
+  return {};
 }
 
 }  // namespace lat::kernels::LAT_ISA

@@ -23,4 +23,10 @@ void gather_u8(T* y, const u8* table, const i32* index, i64 rows, i64 cols) {
     for (i64 c = 0; c < cols; ++c) y[r * cols + c] = T(table[index[r] * cols + c]) / T(255);
 }
 
+template <class T>
+void put_row(InOut<T> ring, const u64* clock, const T* x, i64 rows, i64 cols, i64 first, i64 n) {
+  const i64 row = i64(clock[0] - 1) % rows;
+  for (i64 c = 0; c < n; ++c) ring.p[row * cols + first + c] = x[c];
+}
+
 }  // namespace lat::kernels::spec

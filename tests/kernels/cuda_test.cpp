@@ -1,6 +1,7 @@
 // CUDA kernels against the specification: in the emulator always, on a GPU where there is one.
 #include "kernels/common/divide.h"
 #include "tests/kernels/elementwise_cases.h"
+#include "tests/kernels/gather_cases.h"
 #include "tests/kernels/norm_cases.h"
 #include "tests/kernels/on_devices.h"
 #include "tests/kernels/optim_cases.h"
@@ -45,6 +46,12 @@ TEST_CASE("cuda: expand equals the specification") {
 TEST_CASE("cuda: fills, copies, sums and casts equal the specification") {
   on_devices([](gpu::Device& device, const DeviceKernel* table) {
     for_plain_calls(kCounts, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+TEST_CASE("cuda: rows put into a ring equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for_put_row_calls([&](const Call& call) { check_on(device, table, call); });
   });
 }
 

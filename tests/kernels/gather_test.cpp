@@ -2,7 +2,7 @@
 #include <numeric>
 #include <set>
 
-#include "tests/kernels/call.h"
+#include "tests/kernels/gather_cases.h"
 
 namespace lat::test {
 namespace {
@@ -44,6 +44,13 @@ TEST_CASE("gather: rows are the table's, pixels are 255ths") {
   CHECK(rows.run(Isa::spec, kFloat)[0] == Values{5, 6, 1, 2});
   const auto pixels = Call("gather_u8").out(3).in_u8({0, 51, 255}).in_i32({0}).integers({1, 3});
   CHECK(pixels.run(Isa::spec, kDouble)[0] == Values{0, 0.2, 1});
+}
+
+TEST_CASE("put_row: a step writes its own row of a ring, and nothing else") {
+  for_put_row_calls([](const Call& call) { call.check_everywhere(); });
+  const auto put =
+      Call("put_row").inout(Values(6, 9)).in_u64({5, 0}).in({1}).integers({3, 2, 1, 1});
+  CHECK(put.run(Isa::spec, kFloat)[0] == Values{9, 9, 9, 1, 9, 9});
 }
 
 TEST_CASE("shuffle: the batches of an epoch have no member twice, and epochs differ") {

@@ -160,10 +160,14 @@ class Loop {
     metric_test(e);
   }
 
+  // On a device of a step some way back, so that it need not be waited for.
   void metric_train() {
+    const models::Training::Known& known = t_.recent();
+    if (known.step == measured_) return;
+    measured_ = known.step;
     std::vector<Json::Member> terms;
-    for (const auto& [name, value] : t_.terms()) terms.push_back({name, value});
-    folder_.metric({{"step", t_.done()},
+    for (const auto& [name, value] : known.terms) terms.push_back({name, value});
+    folder_.metric({{"step", known.step},
                     {"seconds", std::round(spent() * 1e3) / 1e3},
                     {"train", Json::object(terms)}});
   }
@@ -194,7 +198,7 @@ class Loop {
     double sum = 0;
     bool elbo = true;
     std::string parts;
-    for (const auto& [name, value] : t_.terms()) {
+    for (const auto& [name, value] : t_.recent().terms) {
       sum += value;
       elbo = elbo && (name == "recon" || name == "kl");
       parts += cat(parts.empty() ? "" : " + ", name == "kl" ? "KL" : name, " ", fixed(value, 2));
@@ -272,6 +276,7 @@ class Loop {
   const RunPlan& plan_;
   const i64 total_;
   i64 saved_;
+  i64 measured_ = 0;  // the step of the newest line of metrics
   i64 active_ = -1;
   double best_ = -1e301, evaluation_cost_ = 0;
   bool described_ = false;

@@ -206,7 +206,7 @@ Machine resolve(const MachineFlags& flags) {
             "' is none of auto, cpu, cuda, cuda:N, emulated.", suggestion(flags.device, devices));
   m.fast = flags.numerics == "fast";
   m.device = flags.device;
-  if (flags.device == "auto") m.device = m.fast ? "cpu" : Accelerator::best();
+  if (flags.device == "auto") m.device = Accelerator::best();
   LAT_CHECK(m.fast || flags.numerics == "exact", Code::usage, "--numerics", "'", flags.numerics,
             "' is neither exact nor fast.", suggestion(flags.numerics, {"exact", "fast"}));
   if (flags.isa.empty()) return m;

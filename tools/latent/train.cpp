@@ -2,6 +2,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "engine/core/device_fast.h"
 #include "engine/data/file.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run.h"
@@ -113,9 +114,13 @@ void print_memory(models::Training& t, const std::string& preset, int threads, b
 
 // What numerics `fast` found out; nothing where they are exact.
 void say_numerics(models::Training& t) {
+  const char* const bound = "A sum of k products is within 2 k 2^-24 sum |a b| of exact's";
   if (const Fast* const fast = t.ctx().fast())
     say("numerics fast: OpenBLAS computed ", fast->won(), " of ", fast->shapes(),
-        " shapes of product. A sum of k products is within 2 k 2^-24 sum |a b| of exact's");
+        " shapes of product. ", bound);
+  else if (const Accelerator* const device = t.ctx().device(); device && device->fast())
+    say("numerics fast: cuBLASLt and cuDNN computed ", device->fast()->won(), " of ",
+        device->fast()->shapes(), " shapes of product and convolution. ", bound);
 }
 
 int resume(const TrainFlags& f, const Args& args, const Machine& machine) {
@@ -205,7 +210,7 @@ int train(const Args& args) {
            {"--seed", &f.seed, "of parameters, order and noise (0)"},
            {"--threads", &f.machine.threads, "threads (all usable cores)"},
            {"--device", &f.machine.device, "auto, cpu, cuda, cuda:N or emulated"},
-           {"--numerics", &f.machine.numerics, "exact, or fast: OpenBLAS where it is quicker"},
+           {"--numerics", &f.machine.numerics, "exact, or fast: a library where it is quicker"},
            {"--isa", &f.machine.isa, "v2, v3 or v4 (the best here)"},
            {"--eager", &f.machine.eager,
             "run the model's code at every step; the bits are the same"},
