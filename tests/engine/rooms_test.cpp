@@ -401,6 +401,23 @@ TEST_CASE("rooms: a ball under the light throws a round shadow of the size that 
   for (size_t p = 0; p < flat.rgb.size(); ++p) CHECK(flat.rgb[p] >= image.rgb[p]);
 }
 
+TEST_CASE("rooms: a ball behind the light throws no shadow") {
+  Scene scene = empty_room();
+  scene.light = {0, 0, 1};
+  scene.solids = {{Shape::sphere, {1, 1, 1}, 0.4f, {0, 0, 2}}};
+  const Camera camera{-3, 0, 1, 0, 0};
+  const Image shaded = drawn(scene, camera, 64),
+              plain = drawn(scene, camera, 64, {.shadows = false});
+  int64_t seen = 0;
+  for (int64_t i = 0; i < 64; ++i) {
+    for (int64_t j = 0; j < 64; ++j) {
+      for (int k = 0; k < 3; ++k) CHECK(shaded.at(i, j)[k] == plain.at(i, j)[k]);
+      seen += shaded.covered(i, j) > 0;
+    }
+  }
+  CHECK(seen > 50);
+}
+
 TEST_CASE("rooms: an anti-aliased image is the mean of the rays of one twice its size") {
   for (const int64_t size : {16, 33, 64}) {
     const Scenes scenes{.world = "rooms-rotate", .seed = 4};
