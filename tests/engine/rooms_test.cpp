@@ -486,15 +486,16 @@ TEST_CASE(
       CHECK(s.yaw == 0);
       CHECK(std::hypot(s.centre.x, s.centre.y) + s.radius < kRing - 0.5f);
       // It touches the floor: a little below its lowest point there is nothing of it.
-      double lowest = 1;
-      for (int x = -40; x <= 40; ++x)
+      double lowest = 1, below = 1;
+      for (int x = -40; x <= 40; ++x) {
         for (int y = -40; y <= 40; ++y) {
-          const double u = double{s.radius} * x / 40.0, v = double{s.radius} * y / 40.0;
-          const V p{s.centre.x + u, s.centre.y + v, 1e-6};
-          lowest = std::min(lowest, solid_function(s, p));
-          CHECK(solid_function(s, p - V{0, 0, 3e-6}) > 0);
+          const double u = double{s.radius} * x / 40, v = double{s.radius} * y / 40;
+          lowest = std::min(lowest, solid_function(s, {s.centre.x + u, s.centre.y + v, 1e-6}));
+          below = std::min(below, solid_function(s, {s.centre.x + u, s.centre.y + v, -2e-6}));
         }
+      }
       CHECK(lowest < 1e-3);
+      CHECK(below > 0);
       for (size_t j = 0; j < i; ++j) {
         const Solid& t = scene.solids[j];
         CHECK(std::hypot(s.centre.x - t.centre.x, s.centre.y - t.centre.y) >=
