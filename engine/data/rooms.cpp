@@ -61,6 +61,8 @@ inline T greater(T a, T b) {
   return a > b ? a : b;
 }
 
+inline F4 magnitude(F4 x) { return F4(I4(x) & 0x7fffffff); }  // of -0 too
+
 struct Points {
   F4 x, y, z;
 };
@@ -298,9 +300,8 @@ struct Seen {
 
 // From within the room each ray leaves through a wall, the floor or between the walls.
 LAT_INLINE Seen see_room(const Scene& scene, const Points& o, const Points& d) {
-  const F4 x_wall = d.x > 0 ? F4{} + kHalfRoom : F4{} - kHalfRoom;
-  const F4 y_wall = d.y > 0 ? F4{} + kHalfRoom : F4{} - kHalfRoom;
-  const F4 tx = (x_wall - o.x) / d.x, ty = (y_wall - o.y) / d.y;
+  const F4 tx = (d.x > 0 ? kHalfRoom - o.x : kHalfRoom + o.x) / magnitude(d.x);
+  const F4 ty = (d.y > 0 ? kHalfRoom - o.y : kHalfRoom + o.y) / magnitude(d.y);
   const F4 tz = d.z < 0 ? -o.z / d.z : F4{} + kFar;
   const F4 wall = lesser(tx, ty), t = lesser(tz, wall);
   const I4 on_floor = tz < wall, on_x = tx < ty;
