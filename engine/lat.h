@@ -8,4 +8,6 @@
 #include "engine/nn/recurrent.h"
 #include "engine/ops/ops.h"
 #include "engine/optim/adam.h"
+#include "engine/optim/clip.h"
+#include "engine/optim/ema.h"
 #include "engine/tape/step.h"

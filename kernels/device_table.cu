@@ -7,11 +7,13 @@
 #include "kernels/gather/gather.h"
 #include "kernels/likelihood/likelihood.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/norm/norm.h"
 #include "kernels/optim/optim.h"
 #include "kernels/random/random.h"
 #include "kernels/recurrent/recurrent.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/row.h"
+#include "kernels/scan/scan.h"
 #include "kernels/softmax/softmax.h"
 
 namespace lat::kernels::LAT_ISA {

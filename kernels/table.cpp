@@ -7,10 +7,12 @@
 #include "kernels/gather/gather_spec.h"
 #include "kernels/likelihood/likelihood_spec.h"
 #include "kernels/matmul/matmul_spec.h"
+#include "kernels/norm/norm_spec.h"
 #include "kernels/optim/optim_spec.h"
 #include "kernels/random/random_spec.h"
 #include "kernels/recurrent/recurrent_spec.h"
 #include "kernels/reduce/reduce_spec.h"
+#include "kernels/scan/scan_spec.h"
 #include "kernels/softmax/softmax_spec.h"
 #else
 #include "kernels/conv/conv.h"
@@ -18,10 +20,12 @@
 #include "kernels/gather/gather.h"
 #include "kernels/likelihood/likelihood.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/norm/norm.h"
 #include "kernels/optim/optim.h"
 #include "kernels/random/random.h"
 #include "kernels/recurrent/recurrent.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/scan/scan.h"
 #include "kernels/softmax/softmax.h"
 #endif
 

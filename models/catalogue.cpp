@@ -5,6 +5,7 @@ namespace lat::models {
 std::unique_ptr<Model> make_vae();
 std::unique_ptr<Model> make_beta_vae();
 std::unique_ptr<Model> make_linear_vae();
+std::unique_ptr<Model> make_gqn();
 
 const std::vector<Entry>& catalogue() {
   static const std::vector<Entry> kModels{
@@ -12,6 +13,7 @@ const std::vector<Entry>& catalogue() {
       {"beta_vae", "Higgins et al. 2017, eq. 4; Burgess et al. 2018, eq. 8", "shapes",
        make_beta_vae},
       {"linear_vae", "Lucas et al. 2019, eq. 7", "digits", make_linear_vae},
+      {"gqn", "Eslami, Rezende et al. 2018, eqs. S1 to S16", "rooms", make_gqn},
   };
   return kModels;
 }

@@ -14,19 +14,12 @@ Tensor total(const std::vector<Term>& terms) {
 
 void Model::schedule(i64, i64) {}
 
-Normal Model::encode(const Tensor&) {
+Normal ImageModel::encode(const Tensor&) {
   fail(Code::unsupported, "encode", "this model has no latents");
 }
 
-Tensor Model::decode(const Tensor&) {
+Tensor ImageModel::decode(const Tensor&) {
   fail(Code::unsupported, "decode", "this model has no latents");
-}
-
-std::vector<Term> Model::train_step(const Batch& batch, Rng rng, Adam& adam) {
-  std::vector<Term> terms = loss(batch, rng);
-  backward(total(terms), params_);
-  adam.step();
-  return terms;
 }
 
 }  // namespace lat::models

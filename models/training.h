@@ -1,14 +1,13 @@
 #pragma once
-// A model, its data and its optimiser, brought together: one object that trains, evaluates, saves and resumes. The
-// program and the tests drive it; it prints nothing.
+// A model and its optimiser, brought together: one object that trains, evaluates, saves and resumes. Each kind of data
+// has its own (image_training.h, scene_training.h). The program and the tests drive it; it prints nothing.
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "engine/data/images.h"
 #include "engine/train/checkpoint.h"
-#include "engine/train/feed.h"
 #include "models/model.h"
 
 namespace lat::models {
@@ -37,6 +36,7 @@ struct Evaluation {
   std::vector<double> kl_per_latent;
   i64 active = 0;  // latents whose KL is above kActive nats
   i64 examples = 0;
+  std::vector<std::pair<std::string, double>> more;  // what else this kind of data is judged by
 };
 
 constexpr double kActive = 0.05;
@@ -51,12 +51,16 @@ struct StepMemory {
   i64 total() const { return parameters + kept + work + workspace; }
 };
 
+// A Step of unknown body, held by the pieces that a Training calls.
+template <class R, class... A>
+struct Body {
+  std::function<R(A...)> f;
+  R operator()(A... a) const { return f(a...); }
+};
+
 class Training {
  public:
-  // Builds the model for the data. `context` seeds parameters, order and noise.
-  Training(const Context::Options& context, std::unique_ptr<Model> model, DataSet data,
-           const TrainConfig& config);
-  ~Training();
+  virtual ~Training();
 
   // One step on the next batch; the loss's terms are read with terms(). Step numbers count from 0; `steps` is the
   // planned total, for schedules. Fails with Code::failed when a value is not finite, naming the op; the parameters
@@ -76,16 +80,7 @@ class Training {
   const Known& recent();
 
   // Held-out figures on all test examples, or on the first `limit`.
-  Evaluation evaluate(i64 limit = 0);
-  // Images (n,H,W,C) in [0,1], as floats: test examples, their reconstructions, samples, and a traversal of latent
-  // `dim` around the code of test example `example`, from -range to range in n steps.
-  std::vector<float> originals(i64 n, i64 first = 0);
-  std::vector<float> reconstructions(i64 n, i64 first = 0);
-  std::vector<float> samples(i64 n, u64 seed);
-  std::vector<float> traversal(i64 example, i64 dim, double range, i64 n) {
-    return traversal(example, dim, -range, range, n);
-  }
-  std::vector<float> traversal(i64 example, i64 dim, double from, double to, i64 n);
+  virtual Evaluation evaluate(i64 limit = 0) = 0;
 
   void save(const std::string& folder, const Metadata& metadata);
   // Values, moments and step from the newest checkpoint below `folder`.
@@ -94,10 +89,9 @@ class Training {
   void load(const std::string& folder);
 
   i64 done() const { return done_; }
-  i64 per_epoch() const { return feed_->per_epoch(); }
+  virtual i64 per_epoch() const = 0;  // steps
+  virtual const std::string& data_name() const = 0;
   Model& model() { return *model_; }
-  const DataSet& data() const { return data_; }
-  const Example& example() const { return example_; }
   Context& ctx() { return *ctx_; }
   const TrainConfig& config() const { return config_; }
   // What the training step replays.
@@ -105,20 +99,27 @@ class Training {
   // What a training step takes. Before the first one it is recorded, not run. Not under --eager.
   StepMemory memory();
 
+ protected:
+  // `context` seeds parameters, order and noise. The derived class builds the model, then calls ready().
+  Training(const Context::Options& context, std::unique_ptr<Model> model,
+           const TrainConfig& config);
+  void ready();
+  // The body of the recorded step: a batch, and the model's train_step on it.
+  virtual std::vector<Term> learn(Adam& adam) = 0;
+  // Before step number `step`: what its body reads from the host.
+  virtual void feed(i64 step);
+  // Bytes of the context's that hold data.
+  virtual i64 data_bytes() const { return 0; }
+
  private:
-  struct Steps;
+  struct Learn;
   void run_step();
-  std::vector<float> images_of(const Tensor& t) const;
-  Tensor test_images(i64 n, i64 first);
 
   std::unique_ptr<Context> ctx_;
   std::unique_ptr<Model> model_;
-  DataSet data_;
   TrainConfig config_;
-  Example example_;
-  std::unique_ptr<Feed> feed_;
   std::unique_ptr<Adam> adam_;
-  std::unique_ptr<Steps> steps_;
+  std::unique_ptr<Learn> learn_;
   i64 done_ = 0;
   i64 settled_ = 0, stride_ = 1;  // steps known to be good; steps from look to look
   i64 planned_ = 0;

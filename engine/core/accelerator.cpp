@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "engine/core/device_fast.h"
 #include "engine/core/error.h"
@@ -37,10 +38,16 @@ bool is_device(const std::string& name) {
          name == "emulated:unfair";
 }
 
-// Opened once.
+// Beside the program, in the folder above it (programs of the tests), or where the system looks.
 const kernels::DeviceLibrary* library(const std::string& file) {
-  void* const opened = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  return opened ? function_of<decltype(latent_devices)>(opened, "latent_devices", file)() : nullptr;
+  std::error_code none;
+  const std::filesystem::path folder =
+      std::filesystem::read_symlink("/proc/self/exe", none).parent_path();
+  for (const std::filesystem::path& path :
+       {folder / file, folder.parent_path() / file, std::filesystem::path(file)})
+    if (void* const opened = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL))
+      return function_of<decltype(latent_devices)>(opened, "latent_devices", file)();
+  return nullptr;
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ Arena::Arena(i64 most, bool guarded, gpu::Device* device)
 
 Arena::~Arena() {
   if (!base_) return;
-  unpoison(base_, peak_);  // the next mapping may lie at the same addresses
   if (!device_) {
+    unpoison(base_, peak_);  // the next mapping may lie at the same addresses
     munmap(base_, size_t(capacity_));
     return;
   }
@@ -72,15 +72,15 @@ void* Arena::take(i64 bytes) {
             " left. Use a smaller batch or model");
   if (guarded_) commit(used_ + whole);
   void* p = at(used_);
-  unpoison(p, bytes);
-  if (guarded_) poison(static_cast<char*>(p) + bytes, whole - bytes);
+  if (!device_) unpoison(p, bytes);
+  if (guarded_ && !device_) poison(static_cast<char*>(p) + bytes, whole - bytes);
   used_ += whole;
   peak_ = std::max(peak_, used_);
   return p;
 }
 
 void Arena::rewind(i64 to) {
-  if (guarded_) poison(at(to), used_ - to);
+  if (guarded_ && !device_) poison(at(to), used_ - to);
   used_ = to + (kernels::planted(kernels::Bug::arena_rewound_short) && to < used_ ? kAlign : 0);
 }
 
@@ -99,7 +99,7 @@ void* Heap::take(i64 bytes) {
   if (found != free_.end()) {
     p = found->second;
     free_.erase(found);
-    unpoison(p, bytes);
+    if (!arena_.on_device()) unpoison(p, bytes);
   } else {
     p = arena_.take(bytes);
   }
@@ -107,7 +107,7 @@ void* Heap::take(i64 bytes) {
 }
 
 void Heap::give_back(void* p, i64 bytes) {
-  poison(p, bytes);
+  if (!arena_.on_device()) poison(p, bytes);
   free_.emplace(bytes, p);
 }
 

@@ -13,7 +13,8 @@ class Arena {
  public:
   // Reserves `most` bytes of addresses (not of memory). Throws Code::machine when the system refuses. guarded: under
   // AddressSanitizer, poisoned zones between blocks and poisoned rewound memory (not where programs are replayed). On a
-  // device, which outlives the arena, taken bytes are committed (where programs are replayed, by `commit`).
+  // device, which outlives the arena, taken bytes are committed (where programs are replayed, by `commit`), and nothing
+  // is poisoned: work that is still queued may use what the host has rewound.
   explicit Arena(i64 most, bool guarded = true, gpu::Device* device = nullptr);
   ~Arena();
   Arena(const Arena&) = delete;
@@ -21,6 +22,7 @@ class Arena {
 
   // 64-byte aligned; throws Code::machine when the range is used up. Contents: whatever was there.
   void* take(i64 bytes);
+  bool on_device() const { return device_ != nullptr; }
   i64 used() const { return used_; }
   i64 peak() const { return peak_; }
   void rewind(i64 to);

@@ -48,6 +48,27 @@ Tensor ConvTranspose2d::operator()(const Tensor& x, Act act) const {
                      geometry_, act);
 }
 
+LayerNorm::LayerNorm(Params& params, const std::string& name, i64 features, double eps)
+    : gain(params.add(name + ".gain", {features}, {Init::constant, 1})),
+      bias(params.add(name + ".bias", {features}, {})),
+      params_(&params),
+      eps_(eps) {}
+
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  return layer_norm(x, (*params_)[gain], (*params_)[bias], eps_);
+}
+
+GroupNorm::GroupNorm(Params& params, const std::string& name, i64 channels, i64 groups, double eps)
+    : gain(params.add(name + ".gain", {channels}, {Init::constant, 1})),
+      bias(params.add(name + ".bias", {channels}, {})),
+      params_(&params),
+      groups_(groups),
+      eps_(eps) {}
+
+Tensor GroupNorm::operator()(const Tensor& x) const {
+  return group_norm(x, groups_, (*params_)[gain], (*params_)[bias], eps_);
+}
+
 Mlp::Mlp(Params& params, const std::string& name, const std::vector<i64>& widths, Act act)
     : act_(act) {
   for (size_t i = 0; i + 1 < widths.size(); ++i)

@@ -47,6 +47,31 @@ class ConvTranspose2d {
   Conv geometry_;
 };
 
+// layer_norm with gain (1 at first) and bias (0) of so many features
+class LayerNorm {
+ public:
+  LayerNorm(Params& params, const std::string& name, i64 features, double eps = 1e-5);
+  Tensor operator()(const Tensor& x) const;
+  Slot gain, bias;
+
+ private:
+  const Params* params_;
+  double eps_;
+};
+
+// group_norm with gain (1 at first) and bias (0) of so many channels
+class GroupNorm {
+ public:
+  GroupNorm(Params& params, const std::string& name, i64 channels, i64 groups, double eps = 1e-5);
+  Tensor operator()(const Tensor& x) const;
+  Slot gain, bias;
+
+ private:
+  const Params* params_;
+  i64 groups_;
+  double eps_;
+};
+
 // Linear layers of these widths, act between them; none after the last.
 class Mlp {
  public:

@@ -49,19 +49,20 @@ LstmState Lstm::operator()(const Tensor& x, const LstmState& start, const Tensor
   return lstm(projected, from, w, mask);
 }
 
-ConvLstm::ConvLstm(Params& params, const std::string& name, i64 in, i64 channels, i64 size)
+ConvLstm::ConvLstm(Params& params, const std::string& name, i64 in, i64 channels, i64 size, i64 fed)
     : input(params, name + ".input", in, 4 * channels, size, Conv{.pad = size / 2}),
-      state(
-          params.add(name + ".state.weight", {size, size, channels, 4 * channels},
-                     {Init::uniform, 1 / std::sqrt(static_cast<double>(size * size * channels))})),
+      state(params.add(
+          name + ".state.weight", {size, size, fed + channels, 4 * channels},
+          {Init::uniform, 1 / std::sqrt(static_cast<double>(size * size * (fed + channels)))})),
       params_(&params),
       geometry_{.pad = size / 2} {
   LAT_CHECK(size % 2 == 1, Code::usage, "conv_lstm", "filters of ", size, " x ", size,
             " do not keep the image's size; choose an odd size");
 }
 
-LstmState ConvLstm::step(const Tensor& projected, const LstmState& s) const {
-  return lstm_cell(projected, conv2d(s.h, (*params_)[state], {}, geometry_), s);
+LstmState ConvLstm::step(const Tensor& projected, const LstmState& s, const Tensor& x) const {
+  const Tensor changing = x ? concat({x, s.h}) : s.h;  // (B,H,W,fed+channels)
+  return lstm_cell(projected, conv2d(changing, (*params_)[state], {}, geometry_), s);
 }
 
 }  // namespace lat

@@ -43,11 +43,13 @@ class Lstm {
 // pixel, its products convolutions of odd size over [x, h], written as the sum of one over x and one over h.
 class ConvLstm {
  public:
-  ConvLstm(Params& params, const std::string& name, i64 in, i64 channels, i64 size);
+  // `fed`: channels of an input that changes with each step and is read together with h, as against the `in` channels of
+  // one whose projection is made beforehand.
+  ConvLstm(Params& params, const std::string& name, i64 in, i64 channels, i64 size, i64 fed = 0);
   // The part of the gates that needs no state: x (N,H,W,in) -> (N,H,W,4 channels); N may hold all time steps.
   Tensor project(const Tensor& x) const { return input(x); }
-  // One step: x projected, h and c (B,H,W,channels) -> the same.
-  LstmState step(const Tensor& projected, const LstmState& s) const;
+  // One step: what was projected, h and c (B,H,W,channels), x (B,H,W,fed) or empty -> h and c.
+  LstmState step(const Tensor& projected, const LstmState& s, const Tensor& x = {}) const;
   Conv2d input;
   Slot state;
 

@@ -41,7 +41,8 @@ void add_summed(Back& back, int i, const Tensor& g);
 // The rows of local shard s of n.
 Tensor shard_rows(const Back& back, const Tensor& x, int s, int n);
 
-// Adds to the gradient of input i, over rows and by shard of the batch: x^T dy (of a weight), the sum of dy (of a bias).
+// Adds to the gradient of input i, over rows and by shard of the batch: x^T dy (of a weight), the sum of dy (...,C) over
+// all axes but the last (of a bias).
 void add_rows_product(Back& b, int i, const Tensor& x, const Tensor& dy);
 void add_rows_sum(Back& b, int i, const Tensor& dy);
 

@@ -36,16 +36,6 @@ Conv conv_of(const Back& b) { return {b.whole(0), b.whole(1)}; }
 // Neither bias nor activation: there is nothing simpler to spell it out with.
 bool plain(const Emit& e) { return !e.in(2) && e.whole(2) == 0; }
 
-// Channel sums (rows of the last axis), by shard: the gradient of a bias.
-void add_channel_sums(Back& b, int i, const Tensor& dy) {
-  add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
-    const Tensor ds = shard_rows(b, dy, s, n);
-    if (!sink) return sum(ds, {.first = 0, .last = 2});
-    b.ctx().call(K::col_sum_into, ds.dtype, {sink, ds, 1, ds.rows(), ds.cols()});
-    return sink;
-  });
-}
-
 // Input `bias`, if any is named, has a sink too: its gradient is summed in the same pass over dy.
 void add_filter(Back& b, int i, const Tensor& x, const Tensor& dy, int bias = 0) {
   const i64 R = b.in(i).dim[0], S = b.in(i).dim[1];
@@ -83,7 +73,7 @@ const Op k_conv2d{
       if (b.wants(0)) b.add(0, conv2d_data(dp, f, {}, x.dim[1], x.dim[2], conv_of(b)));
       const bool one_pass = b.wants(1) && b.wants(2) && b.sink(1) && b.sink(2);
       if (b.wants(1)) add_filter(b, 1, x, dp, one_pass ? 2 : 0);
-      if (b.wants(2) && !one_pass) add_channel_sums(b, 2, dp);
+      if (b.wants(2) && !one_pass) add_rows_sum(b, 2, dp);
     },
     [](Emit& e) {
       if (plain(e)) return;
@@ -111,7 +101,7 @@ const Op k_conv2d_data{
       const Tensor dp = act_d1(b.grad(), b.out(), static_cast<Act>(b.whole(2)));
       if (b.wants(0)) b.add(0, conv2d(dp, f, {}, conv_of(b)));
       if (b.wants(1)) add_filter(b, 1, dp, y);
-      if (b.wants(2)) add_channel_sums(b, 2, dp);
+      if (b.wants(2)) add_rows_sum(b, 2, dp);
     },
     [](Emit& e) {
       if (plain(e)) return;

@@ -42,8 +42,8 @@ void add_rows_product(Back& b, int i, const Tensor& x, const Tensor& dy) {
 void add_rows_sum(Back& b, int i, const Tensor& dy) {
   add_by_shard(b, i, [&](int s, int n, const Tensor& sink) {
     const Tensor ds = shard_rows(b, dy, s, n);
-    if (!sink) return sum(ds, {.first = 0, .last = 0});
-    b.ctx().call(K::col_sum_into, ds.dtype, {sink, ds, 1, ds.dim[0], ds.dim[1]});
+    if (!sink) return sum(ds, {.first = 0, .last = ds.rank - 2});
+    b.ctx().call(K::col_sum_into, ds.dtype, {sink, ds, 1, ds.rows(), ds.cols()});
     return sink;
   });
 }

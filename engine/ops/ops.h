@@ -107,6 +107,14 @@ Tensor conv2d_filter(const Tensor& x, const Tensor& y, i64 R, i64 S, Conv geomet
 Tensor log_softmax(const Tensor& x);
 inline Tensor softmax(const Tensor& x) { return exp(log_softmax(x)); }
 
+// --- normalisation: kernels/norm/norm.h; gain and bias (C) or empty, the variance biased
+// Over the last axis (Ba, Kiros & Hinton 2016): (x - mean) / sqrt(variance + eps) gain + bias, x (...,C)
+Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps = 1e-5);
+// Over all places and C / groups neighbouring channels of an example (Wu & He 2018): x (B,...,C), as images (B,H,W,C).
+// groups must divide C.
+Tensor group_norm(const Tensor& x, i64 groups, const Tensor& gain, const Tensor& bias,
+                  double eps = 1e-5);
+
 // --- random: the stream of the Step whose body runs (DESIGN 4); bits equal on every device
 class Rng {
  public:
@@ -157,6 +165,28 @@ Tensor gru(const Tensor& x, const Tensor& h0, const Tensor& w, const Tensor& bia
            const Tensor& mask = {});
 // p = h w: x (T,B,4H), start (B,H) each, w (H,4H), mask (T,B) or empty -> (T,B,H) each.
 LstmState lstm(const Tensor& x, const LstmState& start, const Tensor& w, const Tensor& mask = {});
+
+// --- linear recurrences along time: a, b (T,...) -> (T,...), the start (...), or empty: 0
+// y[t] = a[t] y[t-1] + b[t], y[-1] = first
+Tensor scan(const Tensor& a, const Tensor& b, const Tensor& first = {});
+// y[t] = a[t] y[t+1] + b[t], y[T] = last
+Tensor scan_reverse(const Tensor& a, const Tensor& b, const Tensor& last = {});
+
+// What a step is worth, from what followed it. All (T,B), time-major: step t takes the reward r[t] and arrives where the
+// value is next_value[t], before any reset. Two ways to end must not be confused. Where an episode *terminated*,
+// nothing follows: the discount d[t] is 0. Where it was *truncated* (u8: a time limit, the end of a recording),
+// next_value[t] stands for what would have followed, and the recursion stops: row t + 1 is another episode's. After
+// the last row it stops too.
+// gamma (1 - terminated), terminated u8
+Tensor discounts(const Tensor& terminated, double gamma);
+// A[t] = delta[t] + d[t] lambda A[t+1], delta[t] = r[t] + d[t] next_value[t] - value[t]
+//                                               Schulman et al. 2016, equations 11, 16
+Tensor gae(const Tensor& reward, const Tensor& value, const Tensor& next_value,
+           const Tensor& discount, double lambda, const Tensor& truncated = {});
+// R[t] = r[t] + d[t] ((1 - lambda) next_value[t] + lambda R[t+1]), R[T] = next_value[T-1]
+//                                               Sutton & Barto 2018, section 12.8; Hafner et al. 2020, equation 6
+Tensor lambda_return(const Tensor& reward, const Tensor& next_value, const Tensor& discount,
+                     double lambda, const Tensor& truncated = {});
 
 // --- gradients
 // The same value, no gradient.

@@ -358,12 +358,27 @@ struct ChunkLines {
   }
 };
 
+// dbias += the column sums of a chunk of dy, at most a panel wide: one more row of the product, its patches all 1.
+template <class T>
+void add_column_sums(T* dbias, const T* dy, i64 ld, i64 depth, i64 cols) {
+  const T one = 1;
+  const Run whole{depth, 0};
+  run_tile<T>({&one, 0, &whole, 1, dy, ld, dbias, cols, cols, true}, true, 1);
+}
+
 template <class T>
 void filter_gradient(Part part, T* df, T* dbias, const Patches<T>& x, const T* dy, i64 K,
                      bool into) {
   constexpr i64 panel = kTileCols<T>;
   const i64 m = x.cols(), k = x.rows();
-  if (m == 0 || K == 0) return;
+  if (K == 0) return;
+  if (m == 0) {
+    for (i64 k0 = 0; dbias && part.index == 0 && k0 < k; k0 += kChunk)
+      for (i64 j = 0; j < K; j += panel)
+        add_column_sums(dbias + j, dy + k0 * K + j, K, min_of(kChunk, k - k0),
+                        min_of(panel, K - j));
+    return;
+  }
   if (k == 0) {
     if (!into && part.index == 0)
       for (i64 i = 0; i < m * K; ++i) df[i] = 0;
@@ -391,13 +406,10 @@ void filter_gradient(Part part, T* df, T* dbias, const Patches<T>& x, const T* d
                        min_of(panel, stripe - j));
         const ChunkLines<T> lines(x, k0, gathered ? 0 : depth, r0, taps, a);
         const Run whole{depth, 0};
-        if (dbias && row == 0) {  // one more row of the product, whose patches are all 1
-          const T one = 1;
+        if (dbias && row == 0)
           for (i64 j = 0; j < stripe; j += panel)
-            run_tile<T>({&one, 0, &whole, 1, pack ? b + j * depth : dy + k0 * K + j0 + j,
-                         pack ? panel : K, dbias + j0 + j, K, min_of(panel, stripe - j), true},
-                        true, 1);
-        }
+            add_column_sums(dbias + j0 + j, pack ? b + j * depth : dy + k0 * K + j0 + j,
+                            pack ? panel : K, depth, min_of(panel, stripe - j));
         for (i64 i = i0; i < i1;) {
           const i64 at = i % strip_most, strip = min_of(strip_most - at, i1 - i);
           if (gathered) gather(a, gathered_ld, x, k0, depth, i, strip);

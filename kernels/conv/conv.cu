@@ -3,12 +3,12 @@
 // products.
 #include "kernels/common/cuda.h"
 
+#include "kernels/common/columns.h"
 #include "kernels/common/matrices.h"
 #include "kernels/common/product.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/patches.h"
 #include "kernels/conv/pixel_class.h"
-#include "kernels/reduce/reduce.h"
 
 namespace lat::kernels::LAT_ISA {
 namespace {
@@ -461,7 +461,7 @@ template <class T>
 void conv2d_filter_into(Part stream, InOut<T> df, InOut<T> dbias, const T* x, const T* dy, i64 B,
                         i64 H, i64 W, i64 C, i64 K, i64 R, i64 S, i64 P, i64 Q, i64 stride,
                         i64 pad) {
-  if (dbias.p) col_sum_into(stream, dbias, dy, 1, B * P * Q, K);
+  if (dbias.p) column_sums<true>(stream, dbias.p, dy, 1, B * P * Q, K);
   if (is_matmul(H, W, R, S, P, Q, stride, pad))
     return multiply(stream, filter_call(df.p, x, dy, B * H * W, C, K, true));
   const auto product =

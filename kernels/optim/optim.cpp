@@ -1,8 +1,9 @@
 // Optimisers, whole vectors at a time.
 #include "kernels/optim/optim.h"
 
-#include "kernels/common/map.h"
 #include "kernels/common/planted.h"
+#include "kernels/common/reduce.h"
+#include "kernels/common/rounded.h"
 #include "kernels/optim/updates.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -41,6 +42,36 @@ void join_shards(Part part, InOut<T> g, i64 planes, i64 n) {
       }
     }
   });
+}
+
+template <class T>
+void chunk_squares(Part part, T* sums, const T* g, i64 n) {
+  const i64 chunks = ceil_div(n, kRowChunk);
+  for (i64 k = part.begin(chunks); k < part.end(chunks); ++k) {
+    const T* const from = g + k * kRowChunk;
+    sums[k] =
+        row_join<Sum, true, T>(min_of(n - k * kRowChunk, kRowChunk), [&](auto in, i64 i) LAT_FLAT {
+          const Vec<T> x = in.load(from + i);
+          return rounded_product(x, x);
+        });
+  }
+}
+
+template <class T>
+void clip_factor(Part part, T* norm, T* factor, InOut<i32> ok, const T* sums, i64 chunks,
+                 double most) {
+  if (part.index != 0) return;
+  T total = 0;
+  for (i64 k = 0; k < chunks; ++k) total += sums[k];
+  norm[0] = m::sqrt(total);
+  factor[0] = clipping(norm[0], T(most));
+  if (norm[0] - norm[0] != 0) *ok.p = 0;
+}
+
+template <class T>
+void scale_by(Part part, InOut<T> g, const T* factor, i64 n) {
+  const Vec<T> by = splat<Vec<T>>(factor[0]);
+  map<T>(cut(part, n), [&](auto in, i64 i) LAT_FLAT { in.store(g.p + i, by * in.load(g.p + i)); });
 }
 
 template <class T>

@@ -3,6 +3,8 @@
 #include "kernels/common/cuda.h"
 
 #include "kernels/common/elements.h"
+#include "kernels/common/rounded.h"
+#include "kernels/common/team.h"
 #include "kernels/optim/optim.h"
 #include "kernels/optim/updates.h"
 
@@ -57,6 +59,33 @@ void launch_join(Part stream, T* g, i64 count, i64 apart, i64 n) {
     if (count < planes) return launch_join<planes - 1>(stream, g, count, apart, n);
     stream.launch(join_planes<planes, T>, {blocks_of(n), kThreads}, g, apart, n);
   }
+}
+
+template <class T>
+__global__ void sum_squares(T* sums, const T* g, i64 n, i64 chunks) {
+  const i64 k = WarpTeam::row(), begin = k * kRowChunk;
+  if (k >= chunks) return;
+  const T sum = warp_chunk<Sum, T>(begin, min_of(n, begin + kRowChunk),
+                                   [&](i64 i) { return rounded_product(g[i], g[i]); });
+  if (WarpTeam::rank() == 0) sums[k] = sum;
+}
+
+template <class T>
+__global__ void find_factor(T* norm, T* factor, i32* ok, const T* sums, i64 chunks, T most) {
+  T total = 0;
+  CU_UNROLL_BY(16)
+  for (i64 k = 0; k < chunks; ++k) total += sums[k];
+  total = m::sqrt(total);
+  norm[0] = total;
+  factor[0] = clipping(total, most);
+  if (total - total != 0) *ok = 0;
+}
+
+template <class T>
+__global__ void scale_elements(T* g, const T* factor, i64 n) {
+  const T by = factor[0];
+  for_elements(
+      n, [&](i64 i) { return g[i]; }, [&](i64 i, T x) { g[i] = by * x; });
 }
 
 __global__ void count_if_ok(double* state, const i32* ok, double beta1, double beta2) {
@@ -147,6 +176,23 @@ void join_shards(Part stream, InOut<T> g, i64 planes, i64 n) {
     launch_join<2>(stream, g.p, 2, half * n, (left - half) * n);
   }
   launch_join<kPlanes>(stream, g.p, left, n, n);
+}
+
+template <class T>
+void chunk_squares(Part stream, T* sums, const T* g, i64 n) {
+  const i64 chunks = ceil_div(n, kRowChunk);
+  stream.launch(sum_squares<T>, {team_blocks(chunks, 1), kBlockThreads}, sums, g, n, chunks);
+}
+
+template <class T>
+void clip_factor(Part stream, T* norm, T* factor, InOut<i32> ok, const T* sums, i64 chunks,
+                 double most) {
+  stream.launch(find_factor<T>, {1, 1}, norm, factor, ok.p, sums, chunks, T(most));
+}
+
+template <class T>
+void scale_by(Part stream, InOut<T> g, const T* factor, i64 n) {
+  stream.launch(scale_elements<T>, {blocks_of(n), kThreads}, g.p, factor, n);
 }
 
 template <class T>

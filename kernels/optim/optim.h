@@ -26,6 +26,32 @@ Plan join_shards_plan(InOut<T>, i64 planes, i64 n) {
   return share(planes * n, 2 * kOptimGrain);
 }
 
+// The norm of all gradients, and what clips it (Pascanu, Mikolov & Bengio 2013, algorithm 1), in
+// three calls: no part waits for another.
+//   sums[k] = sum g^2 over chunk k, the elements 4096 k ... 4096 k + 4095, in the order of row sums
+template <class T>
+void chunk_squares(Part part, T* sums, const T* g, i64 n);
+template <class T>
+Plan chunk_squares_plan(T*, const T*, i64 n) {
+  return share(n, 4 * kOptimGrain, ceil_div(n, kRowChunk));
+}
+//   norm = sqrt(sum_k sums[k]), chunk after chunk      factor = most / norm where norm > most, else 1
+// *ok = 0 when the norm is infinite or NaN, else unchanged.
+template <class T>
+void clip_factor(Part part, T* norm, T* factor, InOut<i32> ok, const T* sums, i64 chunks,
+                 double most);
+template <class T>
+Plan clip_factor_plan(T*, T*, InOut<i32>, const T*, i64, double) {
+  return {};
+}
+//   g = factor[0] g
+template <class T>
+void scale_by(Part part, InOut<T> g, const T* factor, i64 n);
+template <class T>
+Plan scale_by_plan(InOut<T>, const T*, i64 n) {
+  return share_elements(n, 2 * kOptimGrain);
+}
+
 // When *ok: state = {t + 1, beta1^(t+1), beta2^(t+1)}, from {0, 1, 1}, as running products in
 // double.
 template <class T>

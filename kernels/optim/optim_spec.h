@@ -1,5 +1,7 @@
 #pragma once
 // Optimisers as plain loops.
+#include "kernels/common/reduce_spec.h"
+#include "kernels/common/rounded.h"
 #include "kernels/optim/updates.h"
 
 namespace lat::kernels::spec {
@@ -20,6 +22,28 @@ void join_shards(InOut<T> g, i64 planes, i64 n) {
         g.p[(s + half) * n + i] = 0;
       }
   }
+}
+
+template <class T>
+void chunk_squares(T* sums, const T* g, i64 n) {
+  for (i64 begin = 0; begin < n; begin += kRowChunk)
+    sums[begin / kRowChunk] = row_total<T>(min_of(n - begin, kRowChunk), [&](i64 i) {
+      return rounded_product(g[begin + i], g[begin + i]);
+    });
+}
+
+template <class T>
+void clip_factor(T* norm, T* factor, InOut<i32> ok, const T* sums, i64 chunks, double most) {
+  T total = 0;
+  for (i64 k = 0; k < chunks; ++k) total += sums[k];
+  norm[0] = m::sqrt(total);
+  factor[0] = clipping(norm[0], T(most));
+  if (!__builtin_isfinite(norm[0])) *ok.p = 0;
+}
+
+template <class T>
+void scale_by(InOut<T> g, const T* factor, i64 n) {
+  for (i64 i = 0; i < n; ++i) g.p[i] = factor[0] * g.p[i];
 }
 
 template <class T>

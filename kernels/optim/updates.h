@@ -13,6 +13,12 @@ LAT_INLINE void count_step(double* state, double beta1, double beta2) {
   state[2] *= beta2;
 }
 
+// What brings a norm down to `most`.
+template <class T>
+LAT_INLINE T clipping(T norm, T most) {
+  return most < norm ? most / norm : T(1);
+}
+
 // -rate, rate = lr lr_scale
 template <class T>
 LAT_INLINE T descent(T lr, double lr_scale) {

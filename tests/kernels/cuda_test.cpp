@@ -2,10 +2,12 @@
 #include "kernels/common/divide.h"
 #include "tests/kernels/elementwise_cases.h"
 #include "tests/kernels/gather_cases.h"
+#include "tests/kernels/norm_cases.h"
 #include "tests/kernels/on_devices.h"
 #include "tests/kernels/optim_cases.h"
 #include "tests/kernels/recurrent_cases.h"
 #include "tests/kernels/row_cases.h"
+#include "tests/kernels/scan_cases.h"
 
 namespace lat::test {
 namespace {
@@ -118,6 +120,29 @@ TEST_CASE("cuda: recurrent kernels equal the specification") {
   on_devices([](gpu::Device& device, const DeviceKernel* table) {
     for (const Cells s : {Cells{0, 5}, {3, 0}, {1, 1}, {7, 3}, {5, 33}, {2, 130}, {5, 127}})
       for_recurrent_calls(s, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+TEST_CASE("cuda: norm kernels equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const Groups s : {Groups{0, 1, 1, 5},
+                           {3, 1, 1, 0},
+                           {9, 1, 1, 33},
+                           {2, 1, 1, 4097},
+                           {2, 9, 1, 5},
+                           {3, 20, 3, 2},
+                           {2, 17, 5, 1}})
+      for_norm_calls(s, [&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
+TEST_CASE("cuda: scans equal the specification") {
+  struct Shape {
+    i64 steps, cols;
+  };
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for (const Shape s : {Shape{0, 5}, {5, 0}, {1, 1}, {7, 63}, {19, 65}, {3, 300}})
+      for_scan_calls(s.steps, s.cols, [&](const Call& call) { check_on(device, table, call); });
   });
 }
 

@@ -38,11 +38,26 @@ void for_optim_calls(std::span<const i64> sizes, Body&& body) {
       body(Call("assign").inout(theta).in(g).in_i32({ok}).integer(n));
       body(Call("all_finite").inout_i32({ok}).in(numbers(n)).integer(n));
       body(Call("all_finite").inout_i32({ok}).in(wild(n)).integer(n));
+      const i64 chunks = ceil_div(n, kRowChunk);
+      for (const Values& values : {numbers(n), wild(n)}) {
+        body(Call("chunk_squares").out(chunks).in(values).integer(n));
+        body(Call("scale_by").inout(values).in({0.3}).integer(n));
+      }
       for (const i64 planes : {0, 1, 2, 3, 4, 5, 8})
         body(Call("join_shards").inout(wild(planes * n)).integer(planes).integer(n));
     }
   for (const i64 planes : {6, 7, 9, 16, 23})
     body(Call("join_shards").inout(numbers(planes * 300)).integer(planes).integer(300));
+  for (const i64 chunks : {0, 1, 2, 40})
+    for (const double ok : {0.0, 1.0})
+      for (const double most : {0.5, 1e6}) {
+        const auto clip = [&](Call call, const Values& sums) {
+          body(call.inout_i32({ok}).in(sums).integer(chunks).real(most));
+        };
+        clip(Call("clip_factor").out(1).out(1), numbers(chunks, 0, 9));
+        for (const double bad : {double(NAN), double(INFINITY), 3e38, 0.0})
+          clip(Call("clip_factor").out(1).out(1), Values(size_t(chunks), bad));
+      }
   for (const double ok : {0.0, 1.0})
     body(Call("adam_count").inout_double({4, 0.6, 0.9}).in_i32({ok}).real(0.9).real(0.999));
 }

@@ -100,6 +100,54 @@ TEST_CASE("shards are joined as a tree") {
   CHECK(Values(out.begin() + 1, out.end()) == Values(4, 0));
 }
 
+// The norm of a flat buffer, and its factor.
+struct Clipped {
+  double norm, factor, ok;
+};
+Clipped clip(const Values& g, double most, Isa isa, int dtype) {
+  const i64 n = i64(g.size()), chunks = ceil_div(n, kRowChunk);
+  const Values sums = Call("chunk_squares").out(chunks).in(g).integer(n).run(isa, dtype)[0];
+  const auto out = Call("clip_factor")
+                       .out(1)
+                       .out(1)
+                       .inout_i32({1})
+                       .in(sums)
+                       .integer(chunks)
+                       .real(most)
+                       .run(isa, dtype);
+  return {out[0][0], out[1][0], out[2][0]};
+}
+
+TEST_CASE("the norm of a flat buffer is that of a row of squares, and its factor brings it down") {
+  const i64 n = 10007;
+  const Values g = numbers(n);
+  const Values squares =
+      Call("square").out(n).in(g).integer(n).real(0).real(0).run(best_isa(), kFloat)[0];
+  const Values total =
+      Call("row_sum").out(1).in(squares).integers({1, n}).real(1).run(best_isa(), kFloat)[0];
+  long double sum = 0;
+  for (const double v : g) sum += static_cast<long double>(v) * v;
+  for (const Isa isa : fast_isas()) {
+    const Clipped c = clip(g, 2, isa, kFloat);
+    CHECK(c.norm == double(std::sqrt(float(total[0]))));
+    CHECK(c.factor == double(2 / float(c.norm)));
+    CHECK(clip(g, c.norm, isa, kFloat).factor == 1);
+    CHECK(clip(g, 1e9, isa, kFloat).factor == 1);
+    CHECK(clip(g, 2, isa, kDouble).norm == doctest::Approx(double(std::sqrt(sum))).epsilon(1e-13));
+  }
+}
+
+TEST_CASE("a norm that is not finite fails the step") {
+  for (const Isa isa : fast_isas())
+    for (const double bad : {double(NAN), double(INFINITY), -double(INFINITY), 1e30})
+      for (const size_t at : {0, 4095, 4096, 5000}) {
+        Values g = numbers(5001);
+        CHECK(clip(g, 1, isa, kFloat).ok == 1);
+        g[at] = bad;  // 1e30 squared is beyond the largest float
+        CHECK(clip(g, 1, isa, kFloat).ok == 0);
+      }
+}
+
 TEST_CASE("sgd, lerp_into and assign have the values of their names") {
   CHECK(Call("sgd").inout({1}).inout({2}).in({0.5}).in_i32({1}).integer(1).real(0.5).run(
             best_isa(), kFloat)[0][0] == 0.5);

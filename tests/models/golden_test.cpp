@@ -6,24 +6,41 @@
 #include <fstream>
 #include <sstream>
 
-#include "models/training.h"
+#include "models/image_training.h"
+#include "models/scene_training.h"
 
 using namespace lat;
 
 namespace {
 
-std::string first_losses(const models::Entry& entry, Context::Options options) {
+std::unique_ptr<models::Training> training(const std::string& name,
+                                           const Context::Options& options) {
+  std::unique_ptr<models::Model> model = models::find_model(name).make();
+  if (auto scenes = models::cast<models::SceneModel>(model)) {
+    for (const char* const key : {"width", "r", "channels", "canvas"})
+      scenes->set(std::string("model.") + key, "8");
+    scenes->set("model.layers", "2");
+    return std::make_unique<models::SceneTraining>(
+        options, std::move(scenes), rooms::Scenes{},
+        models::SceneExample{.size = 16, .contexts = 2},
+        models::TrainConfig{.batch = 4, .test_batch = 4});
+  }
+  const bool shapes = name == "beta_vae";
   DataOptions d;
-  const bool shapes = std::string(entry.name) == "beta_vae";
   d.size = shapes ? 16 : 0;
+  return std::make_unique<models::ImageTraining>(options, models::cast<models::ImageModel>(model),
+                                                 load_data(shapes ? "shapes" : "digits", d),
+                                                 models::TrainConfig{.batch = 32});
+}
+
+std::string first_losses(const models::Entry& entry, Context::Options options) {
   options.seed = 1;
-  models::Training t(options, entry.make(), load_data(shapes ? "shapes" : "digits", d),
-                     {.batch = 32});
+  const std::unique_ptr<models::Training> t = training(entry.name, options);
   std::ostringstream out;
   for (int step = 0; step < 20; ++step) {
-    t.step(20);
+    t->step(20);
     out << step;
-    for (const auto& [name, nats] : t.terms()) out << "," << name << "," << std::hexfloat << nats;
+    for (const auto& [name, nats] : t->terms()) out << "," << name << "," << std::hexfloat << nats;
     out << "\n";
   }
   return out.str();

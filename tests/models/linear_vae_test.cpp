@@ -82,7 +82,7 @@ struct Trained {
 Trained train(const std::vector<double>& x, int latents, double beta, double variance, bool sampled,
               double lr, int steps) {
   Context ctx;
-  auto model = models::find_model("linear_vae").make();
+  auto model = models::make_model<models::ImageModel>("linear_vae");
   model->set("model.latent", std::to_string(latents));
   model->set("model.beta", number_text(beta));
   model->set("model.variance", number_text(variance));

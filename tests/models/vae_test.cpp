@@ -3,18 +3,18 @@
 
 #include <cmath>
 
-#include "models/training.h"
+#include "models/image_training.h"
 
 using namespace lat;
 using models::Evaluation;
-using models::Training;
+using Training = models::ImageTraining;
 
 namespace {
 
 Training make(const std::string& name, const std::string& data, i64 size,
               const std::vector<std::pair<std::string, std::string>>& keys,
               Context::Options options, models::TrainConfig config) {
-  auto model = models::find_model(name).make();
+  auto model = models::make_model<models::ImageModel>(name);
   for (const auto& [key, value] : keys) REQUIRE(model->set(key, value));
   DataOptions d;
   d.size = size;
@@ -38,7 +38,7 @@ Curve shapes(const std::vector<std::pair<std::string, std::string>>& keys, i64 s
 
 TEST_CASE("a zero last layer costs 784 ln 2 at step 0") {
   Context ctx;
-  auto model = models::find_model("vae").make();
+  auto model = models::make_model<models::ImageModel>("vae");
   model->build(ctx, {.h = 28, .w = 28, .c = 1});
   Params& p = model->params();
   for (size_t i = 0; i < p.entries().size(); ++i)
@@ -52,7 +52,7 @@ TEST_CASE("a zero last layer costs 784 ln 2 at step 0") {
 
 TEST_CASE("the total is the weighted sum of the terms that are logged") {
   Context ctx;
-  auto model = models::find_model("beta_vae").make();
+  auto model = models::make_model<models::ImageModel>("beta_vae");
   model->set("model.beta", "4");
   model->build(ctx, {.h = 16, .w = 16, .c = 1});
   const auto terms = model->loss({uniform(Rng(ctx), {5, 16, 16, 1}), {}}, Rng(ctx));
@@ -63,7 +63,7 @@ TEST_CASE("the total is the weighted sum of the terms that are logged") {
 
 TEST_CASE("the KL's weight rises from 0 to 1 over its share of the steps") {
   Context ctx;
-  auto model = models::find_model("vae").make();
+  auto model = models::make_model<models::ImageModel>("vae");
   model->set("model.warmup", "0.4");
   model->build(ctx, {.h = 8, .w = 8, .c = 1});
   const Tensor x = uniform(Rng(ctx), {5, 8, 8, 1});
@@ -91,6 +91,39 @@ TEST_CASE("the capacity target is followed: |KL - C| < 0.5 nats") {
   const Curve c = shapes({{"model.capacity", "10"}, {"model.gamma", "100"}}, 1200);
   MESSAGE("KL ", c.kl, " at C = 10");
   CHECK(std::abs(c.kl - 10) < 0.5);
+}
+
+TEST_CASE(
+    "terms that come from a device are the CPU's at their step, and the last step's are waited "
+    "for") {
+  constexpr i64 kSteps = 40;
+  const auto small = [](const std::string& device) {
+    return make("vae", "digits", 0, {{"model.hidden", "8"}, {"model.latent", "2"}},
+                {.device = device, .seed = 4}, {.batch = 4});
+  };
+  std::vector<decltype(small("cpu").terms())> terms{{}};
+  Training cpu = small("cpu");
+  for (i64 i = 0; i < kSteps; ++i) {
+    cpu.step(kSteps);
+    CHECK(cpu.recent().step == i + 1);
+    CHECK(cpu.recent().terms == cpu.terms());
+    terms.push_back(cpu.terms());
+  }
+  for (const std::string device : {"emulated", "emulated:reverse", "emulated:unfair"}) {
+    CAPTURE(device);
+    Training t = small(device);
+    i64 last = 0;
+    for (i64 i = 0; i < kSteps; ++i) {
+      t.step(kSteps);
+      const Training::Known& known = t.recent();
+      CHECK(known.step >= std::max<i64>(last, 1));
+      CHECK(known.step <= t.done());
+      last = known.step;
+      CHECK(known.terms == terms[static_cast<size_t>(known.step)]);
+    }
+    CHECK(t.terms() == terms.back());
+    CHECK(t.recent().step == kSteps);
+  }
 }
 
 TEST_CASE("resume repeats the bits: 2N steps against N, save, load, N") {

@@ -540,6 +540,81 @@ void add_recurrent(Rows& rows) {
                   64});
 }
 
+// --- normalisation, scans -------------------------------------------------------------------------------------------
+
+void add_norms(Rows& rows) {
+  const auto add = [&](const std::string& op, const Shape& s, i64 groups, bool gain, bool bias) {
+    std::vector<Input> inputs{{.shape = s}};
+    for (const bool is : {gain, bias})
+      if (is) inputs.push_back({.shape = {s[-1]}});
+    i64 terms = s[-1] / groups;
+    if (op == "group_norm")
+      for (int a = 1; a + 1 < s.rank; ++a) terms *= s.dim[a];
+    rows.push_back({op,
+                    cat(s.text(), op == "group_norm" ? cat(" in ", groups) : "",
+                        gain ? " gain" : "", bias ? " bias" : ""),
+                    inputs,
+                    [=](Rng, const Tensors& x) {
+                      const Tensor g = gain ? x[1] : Tensor{}, b = bias ? x.back() : Tensor{};
+                      return Tensors{op == "layer_norm" ? layer_norm(x[0], g, b, 1e-2)
+                                                        : group_norm(x[0], groups, g, b, 1e-2)};
+                    },
+                    terms + s.size() / std::max<i64>(1, s[-1])});
+  };
+  for (const Shape& s :
+       {Shape{3, 4}, Shape{5}, Shape{0, 3}, Shape{2, 2, 3}, Shape{31, 127}, Shape{2, 4500}})
+    add("layer_norm", s, 1, true, true);
+  add("layer_norm", {3, 5}, 1, false, false);
+  add("layer_norm", {3, 5}, 1, true, false);
+  add("layer_norm", {3, 5}, 1, false, true);
+  add("group_norm", {2, 3, 2, 6}, 3, true, true);
+  add("group_norm", {2, 2, 2, 4}, 1, true, true);
+  add("group_norm", {2, 3, 3, 2}, 2, true, false);
+  add("group_norm", {2, 3, 3, 2}, 2, false, true);
+  add("group_norm", {2, 5, 4}, 2, false, false);
+  add("group_norm", {0, 3, 3, 4}, 2, true, true);
+  add("group_norm", {3, 12, 11, 34}, 2, true, true);
+}
+
+void add_scans(Rows& rows) {
+  const auto add = [&](const Shape& s, bool start) {
+    const Shape one(std::span(s.dim + 1, static_cast<size_t>(s.rank - 1)));
+    std::vector<Input> inputs{{.shape = s, .from = -1, .to = 1}, {.shape = s}};
+    if (start) inputs.push_back({.shape = one});
+    for (const bool reverse : {false, true})
+      rows.push_back({reverse ? "scan_reverse" : "scan",
+                      cat(s.text(), start ? " from a start" : ""), inputs,
+                      [=](Rng, const Tensors& x) {
+                        const auto f = reverse ? scan_reverse : scan;
+                        return Tensors{f(x[0], x[1], start ? x[2] : Tensor{})};
+                      },
+                      s.dim[0]});
+  };
+  add({5, 3}, true);
+  add({5, 3}, false);
+  add({4}, true);
+  add({1, 2, 2}, true);
+  add({0, 3}, true);
+  add({3, 0}, true);
+  add({33, 130}, true);
+  const std::vector<Input> trajectory{
+      {.shape = {6, 3}}, {.shape = {6, 3}}, {.shape = {6, 3}}, mask({6, 3}), mask({6, 3})};
+  for (const bool cut : {false, true}) {
+    rows.push_back({"gae", cut ? "truncated" : "(6,3)", trajectory,
+                    [=](Rng, const Tensors& x) {
+                      return Tensors{
+                          gae(x[0], x[1], x[2], discounts(x[3], 0.9), 0.8, cut ? x[4] : Tensor{})};
+                    },
+                    6});
+    rows.push_back({"lambda_return", cut ? "truncated" : "(6,3), learned discounts", trajectory,
+                    [=](Rng, const Tensors& x) {
+                      return Tensors{
+                          lambda_return(x[0], x[1], sigmoid(x[2]), 0.8, cut ? x[4] : Tensor{})};
+                    },
+                    6});
+  }
+}
+
 void add_effects(Rows& rows) {
   // The surrogate has the value's numbers here, so that differences see the gradient that is promised.
   rows.push_back({"straight_through", "(3,4)", {{.shape = {3, 4}}}, [](Rng, const Tensors& x) {
@@ -584,6 +659,8 @@ const std::vector<Case>& cases() {
     add_random(rows);
     add_likelihoods(rows);
     add_recurrent(rows);
+    add_norms(rows);
+    add_scans(rows);
     add_effects(rows);
     return rows;
   }();

@@ -179,6 +179,49 @@ TEST_CASE("recurrent cells are their equations") {
       {{4, 12}, {4, 12}, {4, 3}});
 }
 
+TEST_CASE("normalisation is centring and scaling, then gain and bias") {
+  const auto centred = [](const Tensor& x) {  // rows to mean 0 and variance 1
+    const Tensor c = x - row_sums(x) / static_cast<double>(x[-1]);
+    return c / sqrt(row_sums(square(c)) / static_cast<double>(x[-1]) + 0.1);
+  };
+  agree(
+      "layer_norm", [](Rng, const Tensors& x) { return layer_norm(x[0], x[1], x[2], 0.1); },
+      [=](Rng, const Tensors& x) { return centred(x[0]) * x[1] + x[2]; }, {{4, 6}, {6}, {6}});
+  agree(
+      "layer_norm, bare", [](Rng, const Tensors& x) { return layer_norm(x[0], {}, {}, 0.1); },
+      [=](Rng, const Tensors& x) { return centred(x[0]); }, {{2, 3, 5}});
+  agree(
+      "group_norm", [](Rng, const Tensors& x) { return group_norm(x[0], 3, x[1], x[2], 0.1); },
+      [=](Rng, const Tensors& x) {
+        std::vector<Tensor> groups;
+        for (i64 g = 0; g < 3; ++g) {
+          const Tensor part = narrow(x[0], -1, 2 * g, 2 * g + 2);
+          groups.push_back(reshape(centred(flatten(part)), part.shape()));
+        }
+        return concat(groups) * x[1] + x[2];
+      },
+      {{2, 3, 4, 6}, {6}, {6}});
+}
+
+TEST_CASE("a scan is its recurrence") {
+  agree(
+      "scan", [](Rng, const Tensors& x) { return scan(x[0], x[1], x[2]); },
+      [](Rng, const Tensors& x) {
+        const Tensors a = unstack(x[0]), b = unstack(x[1]);
+        const Tensor y0 = a[0] * x[2] + b[0], y1 = a[1] * y0 + b[1];
+        return stack(Tensors{y0, y1, a[2] * y1 + b[2]});
+      },
+      {{3, 4}, {3, 4}, {4}});
+  agree(
+      "scan_reverse", [](Rng, const Tensors& x) { return scan_reverse(x[0], x[1]); },
+      [](Rng, const Tensors& x) {
+        const Tensors a = unstack(x[0]), b = unstack(x[1]);
+        const Tensor y1 = a[1] * b[2] + b[1];
+        return stack(Tensors{a[0] * y1 + b[0], y1, b[2]});
+      },
+      {{3, 4}, {3, 4}});
+}
+
 TEST_CASE("the divergences of two distributions are their formulas") {
   const std::vector<Shape> four{{4, 3}, {4, 3}, {4, 3}, {4, 3}};
   agree(

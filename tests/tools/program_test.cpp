@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "kernels/table.h"
+#include "tools/latent/picture.h"
 
 namespace {
 
@@ -271,9 +273,27 @@ TEST_CASE("what a run can do: eval with expectations, sample, reconstruct, trave
   CHECK(run(in, {"inspect", "p.png"}).code == 0);
   check_refused(in, {"inspect", "runs/latest"}, 3, {"runs/latest"});
   CHECK(run(in, {"doctor"}).code == 0);
-  CHECK(run(in, {"data", "list"}).code == 0);
+  CHECK(contains(run(in, {"data", "list"}).out, "rooms-free"));
   CHECK(run(in, {"--help"}).code == 0);
   CHECK(run(in, {"train", "--help"}).code == 0);
+}
+
+TEST_CASE("worlds are shown as sheets: a row for each scene, a column for each view") {
+  const Folder in;
+  for (const std::string world :
+       {"rooms", "rooms-free", "rooms-rotate", "shepard-metzler-5", "shepard-metzler-7"}) {
+    const Outcome o = run(in, {"data", "show", world, "--size", "32", "-o", world + ".png"});
+    CHECK_MESSAGE(o.code == 0, o.err);
+    const tools::Picture sheet = tools::read_png(in / (world + ".png"));
+    CHECK(sheet.w >= 8 * 64);  // each pixel drawn twice as wide
+    CHECK(sheet.h >= 8 * 64);
+    const std::set<uint8_t> levels(sheet.rgb.begin(), sheet.rgb.end());
+    CHECK(levels.size() > 100);
+  }
+  CHECK(get(in / "rooms.png") != get(in / "rooms-free.png"));
+  CHECK(get(in / "rooms-rotate.png") != get(in / "rooms-free.png"));
+  check_refused(in, {"data", "show", "rooms", "--size", "200"}, 2, {"200 pixels", "16 to 128"});
+  check_refused(in, {"data", "show", "room"}, 2, {"Did you mean 'rooms'?"});
 }
 
 TEST_CASE("damaged and foreign checkpoints are refused with the file's name") {

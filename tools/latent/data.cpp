@@ -6,6 +6,7 @@
 #include "engine/data/file.h"
 #include "engine/data/idx.h"
 #include "engine/data/images.h"
+#include "engine/data/rooms.h"
 #include "engine/data/safetensors.h"
 #include "engine/train/checkpoint.h"
 #include "tools/latent/commands.h"
@@ -52,6 +53,10 @@ void list() {
     }
     print(text + "\n");
   }
+  for (std::string text : rooms::world_names()) {
+    text.resize(20, ' ');
+    print(text + "drawn on demand: scenes, each from any number of views\n");
+  }
   print("Any other name takes a folder of IDX files:  --data NAME --data-path DIR\n");
 }
 
@@ -69,6 +74,26 @@ void show(const std::string& name, const std::string& path, i64 size, const std:
   if (!out.empty()) write_png(out, sheet);
   show_picture(sheet);
   say(d.name, "  ", describe(d), "  ", d.source);
+  if (!out.empty()) say("saved  ", out);
+}
+
+// A row for each scene, a column for each view.
+void show_world(const std::string& name, i64 size, const std::string& out) {
+  constexpr i64 kScenes = 8, kViews = 8, kUsual = 64;
+  if (size == 0) size = kUsual;
+  const rooms::Scenes scenes{.world = name};
+  const size_t numbers = static_cast<size_t>(kViews * size * size * 3);
+  std::vector<float> images(kScenes * numbers), poses(kViews * 7);
+  for (i64 i = 0; i < kScenes; ++i)
+    scenes.views(i, kViews, size, images.data() + static_cast<size_t>(i) * numbers, poses.data());
+  const Picture picture =
+      tile({images.data(), kScenes * kViews, size, size, 3},
+           {.columns = kViews, .gap = 2, .zoom = std::max<i64>(1, kUsual / size)});
+  const Picture sheet = stack(
+      {{cat(name, ": the first ", kScenes, " scenes, one a row, ", size, "x", size), picture}});
+  if (!out.empty()) write_png(out, sheet);
+  show_picture(sheet);
+  say(name, "  endless scenes and views of ", size, "x", size, "x3, drawn by the program");
   if (!out.empty()) say("saved  ", out);
 }
 
@@ -107,7 +132,7 @@ int data(const Args& args) {
                       {"NAME", &name, "show: which one"},
                       {"-o,--output", &out, "show: PNG file"},
                       {"--data-path", &path, "folder of IDX files"},
-                      {"--size", &size, "pixels a side (shapes: 16, 32, 64)"}},
+                      {"--size", &size, "pixels a side (shapes: 16, 32, 64; rooms: 16 to 128)"}},
                      args))
     return 0;
   LAT_CHECK(action == "list" || action == "show", Code::usage, "",
@@ -118,7 +143,19 @@ int data(const Args& args) {
     return 0;
   }
   LAT_CHECK(!name.empty(), Code::usage, "", "expected:  latent data show NAME");
-  show(name, path, whole_number("--size", size, 1).value_or(0), out);
+  const i64 side = whole_number("--size", size, 1).value_or(0);
+  const std::vector<std::string> worlds = rooms::world_names();
+  const auto holds = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<std::string> all = data_names();
+  all.insert(all.end(), worlds.begin(), worlds.end());
+  LAT_CHECK(!path.empty() || holds(all), Code::usage, "data", "unknown data set '", name, "'.",
+            suggestion(name, all), " See  latent data list; any other name needs --data-path DIR");
+  if (holds(worlds))
+    show_world(name, side, out);
+  else
+    show(name, path, side, out);
   return 0;
 }
 

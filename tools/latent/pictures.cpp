@@ -5,6 +5,7 @@
 #include "engine/data/file.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run.h"
+#include "tools/latent/shown.h"
 #include "tools/latent/terminal.h"
 
 namespace lat::tools {
@@ -119,7 +120,7 @@ int eval(const Args& args) {
   const models::Evaluation e = t.evaluate();
   if (json)
     print(Json::object({{"run", loaded.folder.path()},
-                        {"data", t.data().name},
+                        {"data", t.data_name()},
                         {"hash", t.model().params().hash()},
                         {"test", figures(e)}})
               .line() +
@@ -150,7 +151,7 @@ int sample(const Args& args) {
   const i64 count = count_of(n, 64);
   const i64 from = whole_number("--seed", seed, 0).value_or(0);
   const LoadedRun loaded = load_run(run, flags);
-  deliver(sample_sheet(*loaded.training, count, static_cast<u64>(from)),
+  deliver(shown(*loaded.training, loaded.preset)->samples(count, static_cast<u64>(from)),
           target(out, loaded.folder, "samples.png"));
   return 0;
 }
@@ -168,7 +169,8 @@ int reconstruct(const Args& args) {
   const i64 count = count_of(n, 16);
   const LoadedRun loaded = load_run(run, flags);
   check_latents(loaded, "reconstruct");
-  deliver(reconstruction_sheet(*loaded.training, count), target(out, loaded.folder, "recon.png"));
+  deliver(reconstruction_sheet(images(*loaded.training, "reconstruct"), count),
+          target(out, loaded.folder, "recon.png"));
   return 0;
 }
 
@@ -196,7 +198,8 @@ int traverse(const Args& args) {
     LAT_CHECK(z < loaded.training->model().latents(), Code::usage, "--dims", "latent ", z,
               " of a model with ", loaded.training->model().latents(), "; they count from 0");
   if (top) sweep.dims = top_latents(loaded.training->evaluate(1000), static_cast<size_t>(most));
-  deliver(traverse_sheet(*loaded.training, sweep), target(out, loaded.folder, "traverse.png"));
+  deliver(traverse_sheet(images(*loaded.training, "traverse"), sweep),
+          target(out, loaded.folder, "traverse.png"));
   return 0;
 }
 

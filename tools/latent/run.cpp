@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "engine/data/file.h"
+#include "tools/latent/shown.h"
 #include "tools/latent/terminal.h"
 
 namespace lat::tools {
@@ -62,7 +63,12 @@ class Interruptible {
 class Loop {
  public:
   Loop(models::Training& t, const RunFolder& folder, const RunPlan& plan)
-      : t_(t), folder_(folder), plan_(plan), total_(total()), saved_(t.done()) {}
+      : t_(t),
+        shown_(shown(t, plan.preset)),
+        folder_(folder),
+        plan_(plan),
+        total_(total()),
+        saved_(t.done()) {}
 
   RunOutcome run() {
     const Interruptible guard;
@@ -91,7 +97,7 @@ class Loop {
       out.test = t_.evaluate();
       metric_test(out.test);
       closing_checks(out.test);
-      draw(out.test);
+      shown_->draw(folder_, out.test);
       folder_.state("FINISHED", "", t_.done(), saved_);
     } catch (const Error& e) {
       line_.end();
@@ -123,7 +129,7 @@ class Loop {
   void describe(bool fresh) {
     described_ = true;
     if (fresh)
-      data_described_ = std::async(std::launch::async, [&] { folder_.describe_data(t_.data()); });
+      data_described_ = std::async(std::launch::async, [&] { shown_->describe_data(folder_); });
     folder_.state("RUNNING", "", t_.done(), saved_);
   }
 
@@ -200,22 +206,20 @@ class Loop {
     if (elbo) text += "  ELBO " + fixed(-sum, 2);
     text += "  " + parts;
     if (active_ >= 0) text += cat("  active ", active_, "/", t_.model().latents());
-    text +=
-        cat("  ", grouped(std::llround(rate * static_cast<double>(t_.config().batch))), " img/s");
+    text += cat("  ", grouped(std::llround(rate * static_cast<double>(t_.config().batch))), " ",
+                shown_->unit(), "/s");
     return text;
   }
 
-  // An untrained decoder knows nothing: each of D pixels costs ln 2. A mean over pixels, or a forgotten sum, shows here.
   void check_first_step() {
-    if (t_.model().latents() == 0) return;
+    const std::optional<double> expected = shown_->untrained_recon();
     const auto terms = t_.terms();
-    if (terms.empty() || terms[0].first != "recon" || plan_.preset == "linear_vae") return;
-    const double expected = static_cast<double>(t_.example().size()) * std::numbers::ln2;
-    const bool good = std::abs(terms[0].second / expected - 1) < 0.25;
-    check(
-        "first-step", good,
-        cat("recon ", fixed(terms[0].second, 1), " nats at step 1, D ln 2 = ", fixed(expected, 1)),
-        "the pixels may not lie in [0, 1], or a sum over them is missing");
+    if (!expected || terms.empty() || terms[0].first != "recon") return;
+    const bool good = std::abs(terms[0].second / *expected - 1) < 0.25;
+    check("first-step", good,
+          cat("recon ", fixed(terms[0].second, 1), " nats at step 1, untrained ",
+              fixed(*expected, 1)),
+          "the pixels may not lie in [0, 1], or a sum over them is missing");
   }
 
   void closing_checks(const models::Evaluation& e) {
@@ -245,13 +249,6 @@ class Loop {
     last_saved_ = Clock::now();
   }
 
-  void draw(const models::Evaluation& e) {
-    if (t_.model().latents() == 0) return;
-    write_png(folder_ / "images/recon.png", reconstruction_sheet(t_, 8));
-    write_png(folder_ / "images/samples.png", sample_sheet(t_, 64, 0));
-    write_png(folder_ / "images/traverse.png", traverse_sheet(t_, {.dims = top_latents(e, 8)}));
-  }
-
   void failed(const Error& e) {
     if (e.code == Code::failed) {  // the parameters are those of the step before
       try {
@@ -274,6 +271,7 @@ class Loop {
   }
 
   models::Training& t_;
+  const std::unique_ptr<Shown> shown_;
   const RunFolder& folder_;
   const RunPlan& plan_;
   const i64 total_;
@@ -289,19 +287,6 @@ class Loop {
   std::future<void> data_described_;
 };
 
-// Pictures of about this many pixels a side on a sheet.
-constexpr i64 kTile = 64;
-
-TileOptions tiles(const models::Example& e, i64 columns) {
-  return {.columns = columns, .gap = 2, .zoom = std::max<i64>(1, kTile / std::max(e.h, e.w))};
-}
-
-Picture sheet(const models::Training& t, const std::vector<float>& images, i64 columns) {
-  const models::Example& e = t.example();
-  const i64 n = static_cast<i64>(images.size()) / e.size();
-  return tile({images.data(), n, e.h, e.w, e.c}, tiles(e, columns));
-}
-
 }  // namespace
 
 RunOutcome run_training(models::Training& training, const RunFolder& folder, const RunPlan& plan) {
@@ -310,19 +295,17 @@ RunOutcome run_training(models::Training& training, const RunFolder& folder, con
 
 void announce(models::Training& t, const RunFolder& folder, const std::string& preset,
               const Machine& machine) {
-  const models::Example& e = t.example();
+  const std::unique_ptr<Shown> what = shown(t, preset);
   const std::string where =
       machine.device == "cpu" ? cat("CPU ", kernels::isa_name(machine.isa), " x ", machine.threads,
                                     machine.threads == 1 ? " thread" : " threads")
                               : t.ctx().device_name();
   say("latent ", kVersion, "  preset ", preset, "  ", where, "  ", machine.numerics(), "  ->  ",
       folder.path());
-  say("model  ", e.h, "x", e.w, "x", e.c, "  z ", t.model().latents(), "  ",
-      grouped(t.model().params().count()), " weights   ",
+  say("model  ", what->model(), "  ", grouped(t.model().params().count()), " weights   ",
       machine.eager ? ""
                     : size_text(static_cast<uint64_t>(t.memory().total())) + " training memory   ",
-      "data ", t.data().name, "  ", grouped(t.data().train.n), " train / ",
-      grouped(t.data().test.n), " held out");
+      "data ", t.data_name(), "  ", what->data());
 }
 
 std::vector<i64> top_latents(const models::Evaluation& e, size_t n) {
@@ -335,9 +318,12 @@ std::vector<i64> top_latents(const models::Evaluation& e, size_t n) {
 }
 
 void say_figures(const models::Evaluation& e) {
-  say("held-out ELBO ", fixed(e.elbo, 2), " nats per image  (recon ", fixed(e.recon, 2), " + KL ",
-      fixed(e.kl, 2), ", ", grouped(e.examples), " images)   ", e.active, " of ",
-      e.kl_per_latent.size(), " latents in use");
+  const bool latents = !e.kl_per_latent.empty();
+  say("held-out ELBO ", fixed(e.elbo, 2), " nats per example  (recon ", fixed(e.recon, 2), " + KL ",
+      fixed(e.kl, 2), ", ", grouped(e.examples), " examples)",
+      latents ? cat("   ", e.active, " of ", e.kl_per_latent.size(), " latents in use") : "");
+  for (const auto& [name, value] : e.more) say("  ", name, "  ", fixed(value, 4));
+  if (!latents) return;
   constexpr size_t kMost = 12;
   std::string line = "KL per latent ";
   for (const i64 z : top_latents(e, kMost))
@@ -347,39 +333,14 @@ void say_figures(const models::Evaluation& e) {
 }
 
 Json figures(const models::Evaluation& e) {
-  return Json::object({{"elbo", e.elbo},
-                       {"recon", e.recon},
-                       {"kl", e.kl},
-                       {"active", e.active},
-                       {"latents", e.kl_per_latent.size()},
-                       {"examples", e.examples}});
-}
-
-Picture reconstruction_sheet(models::Training& t, i64 n) {
-  const i64 columns = std::min<i64>(n, 8);
-  std::vector<Panel> panels;
-  for (i64 first = 0; first < n; first += columns) {
-    const i64 count = std::min(columns, n - first);
-    panels.push_back({first == 0 ? "held-out images, and below each its reconstruction" : "",
-                      sheet(t, t.originals(count, first), columns)});
-    panels.push_back({"", sheet(t, t.reconstructions(count, first), columns)});
-  }
-  return stack(panels);
-}
-
-Picture sample_sheet(models::Training& t, i64 n, u64 seed) {
-  const i64 columns =
-      std::clamp<i64>(static_cast<i64>(std::ceil(std::sqrt(static_cast<double>(n)))), 1, 16);
-  return stack({{"samples: z from the prior", sheet(t, t.samples(n, seed), columns)}});
-}
-
-Picture traverse_sheet(models::Training& t, const Sweep& sweep) {
-  std::vector<Panel> panels;
-  for (const i64 z : sweep.dims)
-    panels.push_back(
-        {cat("z", z, " from ", sweep.from, " to ", sweep.to),
-         sheet(t, t.traversal(sweep.example, z, sweep.from, sweep.to, sweep.steps), sweep.steps)});
-  return stack(panels);
+  std::vector<Json::Member> all{{"elbo", e.elbo},
+                                {"recon", e.recon},
+                                {"kl", e.kl},
+                                {"active", e.active},
+                                {"latents", e.kl_per_latent.size()},
+                                {"examples", e.examples}};
+  for (const auto& [name, value] : e.more) all.push_back({name, value});
+  return Json::object(all);
 }
 
 }  // namespace lat::tools

@@ -29,22 +29,12 @@ RunOutcome run_training(models::Training& training, const RunFolder& folder, con
 void announce(models::Training& training, const RunFolder& folder, const std::string& preset,
               const Machine& machine);
 
-// "held-out ELBO -86.90 nats per image ..." and the KL of each latent.
+// "held-out ELBO -86.90 nats per example ..." and the KL of each latent.
 void say_figures(const models::Evaluation& e);
 
-// {elbo, recon, kl, active, latents, examples}
+// {elbo, recon, kl, active, latents, examples, ...}
 Json figures(const models::Evaluation& e);
 
-// The pictures of a model with latents.
-Picture reconstruction_sheet(models::Training& training, i64 n);
-Picture sample_sheet(models::Training& training, i64 n, u64 seed);
-struct Sweep {
-  std::vector<i64> dims;
-  double from = -3, to = 3;
-  i64 steps = 11;
-  i64 example = 0;
-};
-Picture traverse_sheet(models::Training& training, const Sweep& sweep);
 // The `n` latents of largest KL, largest first.
 std::vector<i64> top_latents(const models::Evaluation& e, size_t n);
 

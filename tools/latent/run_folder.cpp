@@ -172,6 +172,18 @@ void RunFolder::describe_data(const DataSet& data) const {
       std::ios::trunc);
 }
 
+void RunFolder::describe_scenes(const rooms::Scenes& world) const {
+  put(*this / "data.json",
+      Json::object({{"name", world.world},
+                    {"source", "drawn while training goes on, from the seed; no scene twice"},
+                    {"seed", world.seed},
+                    {"objects_from", world.room.min_objects},
+                    {"objects_to", world.room.max_objects},
+                    {"values", "colour in [0, 1]"}})
+          .pretty(),
+      std::ios::trunc);
+}
+
 void RunFolder::write_config(const Json& config) const {
   put(*this / "config.json", config.pretty(), std::ios::trunc);
 }

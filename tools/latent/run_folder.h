@@ -26,6 +26,7 @@ class RunFolder {
                 const std::string& data, const Machine& machine) const;
   // data.json, with digests: a fraction of a second for large sets.
   void describe_data(const DataSet& data) const;
+  void describe_scenes(const rooms::Scenes& world) const;
   // A further command that worked on this run.
   void add_command(const std::string& command) const;
   void write_config(const Json& config) const;

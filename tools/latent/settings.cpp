@@ -1,8 +1,10 @@
 #include "tools/latent/settings.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/data/file.h"
+#include "models/image_training.h"
 #include "tools/latent/args.h"
 #include "tools/latent/toml.h"
 
@@ -83,6 +85,21 @@ DataSet Config::load() const {
                           .limit = options_.limit,
                           .size = options_.size,
                           .upright = options_.upright});
+}
+
+rooms::Scenes Config::world() const {
+  const std::vector<std::string> worlds = rooms::world_names();
+  LAT_CHECK(std::find(worlds.begin(), worlds.end(), data) != worlds.end(), Code::usage, "--data",
+            "'", data, "' holds no scenes.", suggestion(data, worlds));
+  rooms::Scenes world;
+  world.world = data;
+  if (options_.objects > 0) world.room.min_objects = world.room.max_objects = options_.objects;
+  return world;
+}
+
+models::SceneExample Config::scenes() const {
+  constexpr i64 kSize = 64;
+  return {options_.size > 0 ? options_.size : kSize, options_.contexts};
 }
 
 Json Config::json() {
@@ -209,13 +226,19 @@ Machine resolve(const MachineFlags& flags) {
 }
 
 std::unique_ptr<models::Training> make_training(Config& config, const Machine& machine) {
-  return std::make_unique<models::Training>(Context::Options{.threads = machine.threads,
-                                                             .isa = machine.isa,
-                                                             .device = machine.device,
-                                                             .seed = config.seed,
-                                                             .fast = machine.fast,
-                                                             .eager = machine.eager},
-                                            std::move(config.model), config.load(), config.train);
+  const Context::Options options{.threads = machine.threads,
+                                 .isa = machine.isa,
+                                 .device = machine.device,
+                                 .seed = config.seed,
+                                 .fast = machine.fast,
+                                 .eager = machine.eager};
+  if (auto images = models::cast<models::ImageModel>(config.model))
+    return std::make_unique<models::ImageTraining>(options, std::move(images), config.load(),
+                                                   config.train);
+  if (auto scenes = models::cast<models::SceneModel>(config.model))
+    return std::make_unique<models::SceneTraining>(options, std::move(scenes), config.world(),
+                                                   config.scenes(), config.train);
+  fail(Code::unsupported, "train", "no data fit the model '", config.preset().model, "'");
 }
 
 }  // namespace lat::tools

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/scene_training.h"
 #include "models/training.h"
 #include "tools/latent/json.h"
 #include "tools/latent/presets.h"
@@ -39,6 +40,9 @@ class Config {
 
   // The data set, as the keys say.
   DataSet load() const;
+  // The same where the data are scenes.
+  rooms::Scenes world() const;
+  models::SceneExample scenes() const;
   // A folder of its own name when only a folder is given.
   void set_data(const std::string& name, const std::string& path, const std::string& origin);
 
@@ -52,12 +56,15 @@ class Config {
  private:
   struct Data {
     i64 size = 0, limit = 0;
+    i64 contexts = 4, objects = 0;
     bool upright = false;
     template <class F>
     void fields(F&& f) {
       f("size", size, "pixels a side; 0: the set's own", 0, 8192);
       f("upright", upright, "shapes: none is turned");
       f("limit", limit, "at most so many training images; 0: all", 0, 1000000000);
+      f("contexts", contexts, "scenes: the most views that are given", 1, 32);
+      f("objects", objects, "rooms: so many in each; 0: one to three", 0, 3);
     }
   };
   const Preset* preset_;

@@ -6,6 +6,7 @@
 #include "engine/data/file.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run.h"
+#include "tools/latent/shown.h"
 #include "tools/latent/terminal.h"
 
 namespace lat::tools {
@@ -70,7 +71,7 @@ Json result(models::Training& t, const RunFolder& folder, const std::string& mod
   return Json::object(
       {{"run", folder.path()},
        {"model", model},
-       {"data", t.data().name},
+       {"data", t.data_name()},
        {"seed", seed},
        {"threads", machine.threads},
        {"device", machine.device},
@@ -261,7 +262,7 @@ int demo(const Args& args) {
   Config config(find_preset("demo"));
   Begun run = begin(config, machine, out, command_text("demo", args));
   if (run.outcome.interrupted) return kInterrupted;
-  models::Training& t = *run.training;
+  models::ImageTraining& t = images(*run.training, "demo");
   const models::Evaluation& e = run.outcome.test;
   constexpr i64 kColumns = 8;
   const i64 top = top_latents(e, 1).at(0);

@@ -144,6 +144,33 @@ Work log_softmax(const Sizes& s) {
   return {K::log_softmax, {out(n), in(n, -3, 3), whole(s[0]), whole(s[1])}};
 }
 
+// Sizes: batch, places, groups, channels of a group.
+Work normalise(const Sizes& s) {
+  const i64 n = product({s[0], s[1], s[2], s[3]}), rows = s[0] * s[2], channels = s[2] * s[3];
+  return {K::norm,
+          {out(n), out(rows), out(rows), in(n, -3, 3), in(channels), in(channels), whole(s[0]),
+           whole(s[1]), whole(s[2]), whole(s[3]), real(1e-5)}};
+}
+
+Work layer_norm(const Sizes& s) { return normalise({s[0], 1, 1, s[1]}); }
+
+Work layer_norm_back(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::norm_d1,
+          {out(n), out(n), in(n), in(n, -3, 3), in(s[0]), in(s[0], 0.1, 1), in(s[1]), whole(s[0]),
+           whole(1), whole(1), whole(s[1])}};
+}
+
+Work scan(const Sizes& s) {
+  const i64 n = product({s[0], s[1]});
+  return {K::scan, {out(n), in(n), in(n), in(s[1]), whole(s[0]), whole(s[1]), whole(1)}};
+}
+
+Work chunk_squares(const Sizes& s) {
+  return {K::chunk_squares,
+          {out(kernels::ceil_div(s[0], kernels::kRowChunk)), in(product({s[0]})), whole(s[0])}};
+}
+
 Work gaussian_kl(const Sizes& s) {
   const i64 n = product({s[0], s[1]});
   return {K::gaussian_kl, {out(s[0]), in(n), in(n), whole(s[0]), whole(s[1])}};
@@ -205,6 +232,7 @@ Work adam(const Sizes& s) {
 }
 
 const std::vector<std::string> mnk{"M", "N", "K"}, rows{"rows", "columns"}, n{"elements"},
+    places{"batch", "places", "groups", "channels of a group"}, steps{"steps", "columns"},
     layer{"B", "H", "W", "C", "K", "R", "stride", "pad"};
 const Sizes kManyRows{64, 4096};
 // Enough to meet every edge of a kernel, and little work for the plain loops.
@@ -250,9 +278,14 @@ std::vector<Family> make_families() {
       {"row_sum", rows, table, rows_most, row_sum},
       {"col_sum", rows, table, tall, col_sum},
       {"log_softmax", rows, table, rows_most, log_softmax},
+      {"layer_norm", rows, table, rows_most, layer_norm},
+      {"layer_norm back", rows, table, rows_most, layer_norm_back},
+      {"group_norm", places, {{"", {16, 1024, 8, 8}}}, {3, 70, 3, 9}, normalise},
+      {"scan", steps, {{"", {128, 4096}}}, {9, 500}, scan},
       {"gaussian_kl", rows, latents, rows_most, gaussian_kl},
       {"bernoulli_log_prob", rows, pixels, rows_most, bernoulli},
       {"reparameterise", rows, latents, rows_most, reparameterise},
+      {"chunk_squares", n, {{"", {652824}}}, long_row, chunk_squares},
       {"adam", n, {{"", {652824}}}, long_row, adam},
   };
 }

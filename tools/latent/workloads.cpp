@@ -14,7 +14,7 @@ class ModelWorkload : public Workload {
  public:
   ModelWorkload(const Context::Options& o, const std::string& name, const models::Example& example,
                 i64 batch, double lr)
-      : Workload(o, name), model_(models::find_model(name).make()) {
+      : Workload(o, name), model_(models::make_model<models::ImageModel>(name)) {
     model_->build(ctx_, example);
     adam_ = std::make_unique<Adam>(model_->params(), Adam::Options{.lr = lr});
     x_ = random({batch, example.h, example.w, example.c});
@@ -24,7 +24,7 @@ class ModelWorkload : public Workload {
   Tensor body() override {
     return models::total(model_->train_step({x_, {}}, Rng(ctx_), *adam_));  // ()
   }
-  std::unique_ptr<models::Model> model_;
+  std::unique_ptr<models::ImageModel> model_;
   std::unique_ptr<Adam> adam_;
   Buffer x_;
 };

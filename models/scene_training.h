@@ -1,0 +1,80 @@
+#pragma once
+// Training on scenes that are drawn while it goes on: none is stored, none is seen twice.
+#include "engine/data/rooms.h"
+#include "models/scene_model.h"
+#include "models/training.h"
+
+namespace lat::models {
+
+// How well the asked-for views of test scenes are predicted, scene by scene.
+struct SceneFigures {
+  std::vector<double> nll;  // -ELBO, nats per view: no less than -log p(x|v,r)
+  std::vector<double>
+      variance;             // of the predictions over draws of z, the mean over pixels and colours
+  double rmse = 0;          // of the mean prediction, per pixel and colour
+  double rmse_objects = 0;  // the same where the renderer saw an object
+};
+// What knows less would reach: the best image that depends on the camera alone, and the context view whose camera is
+// nearest.
+struct SceneBaselines {
+  double camera = 0, camera_objects = 0, nearest = 0;  // RMSE
+};
+
+class SceneTraining : public Training {
+ public:
+  // `world` as in engine/data/rooms.h. Scenes have 0 .. `contexts` views in training.
+  SceneTraining(const Context::Options& context, std::unique_ptr<SceneModel> model,
+                const rooms::Scenes& world, const SceneExample& example, const TrainConfig& config);
+  ~SceneTraining() override;
+
+  // elbo, recon, kl of test scenes with all context views (of `limit` scenes, or 512).
+  Evaluation evaluate(i64 limit = 0) override;
+  // Test scenes 0 .. scenes - 1, each with its first `contexts` views; the mean prediction is that of `samples` draws of z.
+  SceneFigures judge(i64 contexts, i64 scenes, i64 samples);
+  // The camera's best image is the mean over `others` training scenes.
+  SceneBaselines baselines(i64 scenes, i64 others) const;
+
+  // Views of a scene with their cameras: images (n,H,W,3), poses (n,7).
+  struct Seen {
+    i64 n = 0;
+    std::vector<float> images, poses;
+  };
+  // The first n views of a test scene. The one asked for has number example().contexts.
+  Seen views(i64 scene, i64 n) const;
+  // Predictions (samples,H,W,3) of one camera, each from a z of its own, given the views.
+  std::vector<float> predictions(const Seen& known, const std::vector<float>& pose, i64 samples,
+                                 u64 seed);
+  // r of a scene of which these views are known, (R).
+  std::vector<float> representation(const Seen& known);
+
+  i64 per_epoch() const override { return kEpoch; }
+  const std::string& data_name() const override { return world_.world; }
+  const rooms::Scenes& world() const { return world_; }
+  const SceneExample& example() const { return example_; }
+
+ private:
+  static constexpr i64 kEpoch =
+      1000;  // steps between looks at held-out scenes; there is no end of scenes
+  struct Steps;
+  // Buffers that a recorded body reads, and what is drawn into them.
+  struct Slots {
+    i64 batch;
+    Buffer images, poses, present, image, pose;
+    Views views() const { return {images, poses, present, image, pose}; }
+  };
+  Slots slots(i64 batch);
+  // Scenes first, first + 1, ... with `contexts` views each; -1: 0 to N, as the scene's number decides.
+  void draw(Slots& to, const rooms::Scenes& world, i64 first, i64 contexts);
+  Tensor represent(const Seen& known);
+  std::vector<Term> learn(Adam& adam) override;
+  void feed(i64 step) override;
+  SceneModel& scenes() { return static_cast<SceneModel&>(model()); }
+  i64 pixels() const { return example_.size * example_.size; }
+
+  rooms::Scenes world_, test_;
+  SceneExample example_;
+  Slots batch_;
+  std::unique_ptr<Steps> steps_;
+};
+
+}  // namespace lat::models
