@@ -110,8 +110,8 @@ std::vector<i64> shape_of(K kernel, const Arg* args) {
   std::vector<i64> shape{static_cast<i64>(kernel)};
   if (is_product(kernel)) {
     const Product x = product_of(kernel, args);
-    shape.insert(shape.end(), {x.batch, x.m, x.n, x.k, x.flags, x.act, x.bias != nullptr,
-                               alignment({x.a, x.b, x.c})});
+    shape.insert(shape.end(), {x.batch, x.m, x.n, x.k, x.flags, x.act,
+                               x.bias ? alignment({x.bias}) : 0, alignment({x.a, x.b, x.c})});
   } else {
     const Convolution c = convolution_of(kernel, args);
     const ConvSizes& s = c.sizes;

@@ -1,6 +1,7 @@
 #pragma once
 // Numerics `fast` of a GPU: of two ways to compute an f32 product or convolution, the kernel in exact order and
-// cuBLASLt or cuDNN, the quicker one, found out by a race when a shape is first met. The bound is that of core/fast.h.
+// cuBLASLt or cuDNN, the quicker one, found out by a race when a shape is first met. The bound is that of core/fast.h. A
+// relu of theirs may make 0 of NaN.
 #include <memory>
 #include <vector>
 

@@ -1,6 +1,6 @@
 #pragma once
-// Numerics `fast`: of two ways to compute an f32 product, the kernel in exact order and OpenBLAS, the quicker one on
-// this machine, found out by a race when a shape is first met.
+// Numerics `fast` of the CPU (of a GPU: core/device_fast.h): of two ways to compute an f32 product, the kernel in exact
+// order and OpenBLAS, the quicker one on this machine, found out by a race when a shape is first met.
 //
 // A library adds in an order of its own, so the result depends on machine, threads and version. Either sum of k
 // products is within g sum_k |a_ik b_kj| of the true one, g = k u / (1 - k u), u = 2^-24 (Higham, Accuracy and Stability

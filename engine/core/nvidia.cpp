@@ -124,10 +124,10 @@ std::optional<LtProducts::Plan> LtProducts::made(const Product& x, i64 align) co
   return plan;
 }
 
+// The heuristic looks at the alignment of the bias that stands in the descriptor.
 const LtProducts::Plan* LtProducts::plan(const Product& x) {
-  const i64 align = alignment({x.a, x.b, x.c});
-  const std::vector<i64> shape{x.batch,           x.m,    x.n,  x.k, x.flags, x.act,
-                               x.bias != nullptr, x.into, align};
+  const i64 align = alignment({x.a, x.b, x.c}), bias = x.bias ? alignment({x.bias}) : 0;
+  const std::vector<i64> shape{x.batch, x.m, x.n, x.k, x.flags, x.act, x.into, align, bias};
   const auto [at, fresh] = plans_.try_emplace(shape);
   if (fresh) at->second = made(x, align);
   return at->second ? &*at->second : nullptr;

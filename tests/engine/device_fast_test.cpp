@@ -43,7 +43,7 @@ struct Work {
   std::vector<Floats> operands;
   size_t written = 1;
   std::vector<i64> numbers;
-  i64 shift = 0;
+  i64 shift = 0, bias_shift = 0;
 
   // The operands after the specification.
   std::vector<Floats> specified() const {
@@ -58,15 +58,15 @@ struct Work {
   std::vector<Floats> on(Accelerator& device) const {
     std::vector<void*> memory;
     for (const Floats& o : operands) {
-      const size_t bytes = (o.size() + static_cast<size_t>(shift)) * 4;
+      const size_t bytes = (o.size() + static_cast<size_t>(shift + bias_shift)) * 4;
       memory.push_back(device.memory().allocate(bytes));
-      device.stream().copy(place(memory.back()), o.data(), o.size() * 4);
+      device.stream().copy(place(memory, memory.size() - 1), o.data(), o.size() * 4);
     }
-    const std::vector<Arg> args = arguments([&](size_t i) { return place(memory[i]); });
+    const std::vector<Arg> args = arguments([&](size_t i) { return place(memory, i); });
     device.call(static_cast<int32_t>(kernel), 0, args.data());
     std::vector<Floats> out = operands;
     for (size_t i = 0; i < out.size(); ++i)
-      device.read(out[i].data(), place(memory[i]), static_cast<i64>(out[i].size()) * 4);
+      device.read(out[i].data(), place(memory, i), static_cast<i64>(out[i].size()) * 4);
     for (void* const m : memory) device.memory().release(m);
     return out;
   }
@@ -78,7 +78,9 @@ struct Work {
   }
 
  private:
-  void* place(void* memory) const { return static_cast<float*>(memory) + shift; }
+  void* place(const std::vector<void*>& memory, size_t i) const {
+    return static_cast<float*>(memory[i]) + shift + (i == 3 ? bias_shift : 0);
+  }
   template <class F>
   std::vector<Arg> arguments(F&& pointer) const {
     std::vector<Arg> args;
@@ -179,14 +181,14 @@ TEST_CASE(
         for (const i64 act : {0, 1, 2, 3})
           for (const bool bias : {false, true}) {
             if (kernel != K::linear_act && (act > 0 || bias)) continue;
-            for (const i64 shift : {0, 1}) {
+            for (const i64 shift : {0, 1, 2}) {
               CAPTURE(batch);
               CAPTURE(flags);
               CAPTURE(int(kernel));
               CAPTURE(act);
               CAPTURE(bias);
               Work w = product_work(kernel, batch, 5, 7, 11, flags, act, bias);
-              w.shift = shift;
+              (shift < 2 ? w.shift : w.bias_shift) = shift;
               check_near(w, w.on(device), 11, act > 0);
               CHECK(FakeNvidia::calls == ++calls);
             }

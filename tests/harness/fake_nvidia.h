@@ -116,7 +116,11 @@ struct FakeNvidia {
     if (attribute == 12) return put(w.implementations, value, bytes);
     return attribute >= 5 && attribute <= 8 ? put(w.align[attribute - 5], value, bytes) : kRefused;
   }
-  static int choose(Handle, Handle, Handle, Handle, Handle, Handle, Handle wish, int wanted,
+  static uint64_t alignment_of(const void* p) {
+    const uintptr_t a = reinterpret_cast<uintptr_t>(p) | 256;
+    return a & (~a + 1);
+  }
+  static int choose(Handle, Handle product, Handle, Handle, Handle, Handle, Handle wish, int wanted,
                     CublasLt::Heuristic* best, int* found) {
     ++searches;
     const Wish& w = at<Wish>(wish);
@@ -124,6 +128,7 @@ struct FakeNvidia {
     best->state = 0;
     best->workspace = kWorkspace;
     for (int i = 0; i < 4; ++i) best->algorithm[i] = w.align[i];
+    best->algorithm[4] = alignment_of(at<Multiplication>(product).bias);
     return w.workspace >= kWorkspace && (w.implementations & 0xfe) == 0 ? kOk : kRefused;
   }
   static int multiply(Handle, Handle product, const void* alpha, const void* a, Handle a_matrix,
@@ -138,6 +143,7 @@ struct FakeNvidia {
     const void* const operands[] = {a, b, c, d};
     for (int i = 0; i < 4; ++i)
       if (reinterpret_cast<uintptr_t>(operands[i]) % align[i] != 0) return kRefused;
+    if (alignment_of(p.bias) < align[4]) return kRefused;
     if (terms != (p.trans_b ? mb.columns : mb.rows) || mc.rows != rows || mc.columns != columns ||
         ma.batch != mc.batch || mb.batch != mc.batch || bytes != kWorkspace || c != d)
       return kRefused;

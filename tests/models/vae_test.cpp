@@ -93,6 +93,39 @@ TEST_CASE("the capacity target is followed: |KL - C| < 0.5 nats") {
   CHECK(std::abs(c.kl - 10) < 0.5);
 }
 
+TEST_CASE(
+    "terms that come from a device are the CPU's at their step, and the last step's are waited "
+    "for") {
+  constexpr i64 kSteps = 40;
+  const auto small = [](const std::string& device) {
+    return make("vae", "digits", 0, {{"model.hidden", "8"}, {"model.latent", "2"}},
+                {.device = device, .seed = 4}, {.batch = 4});
+  };
+  std::vector<decltype(small("cpu").terms())> terms{{}};
+  Training cpu = small("cpu");
+  for (i64 i = 0; i < kSteps; ++i) {
+    cpu.step(kSteps);
+    CHECK(cpu.recent().step == i + 1);
+    CHECK(cpu.recent().terms == cpu.terms());
+    terms.push_back(cpu.terms());
+  }
+  for (const std::string device : {"emulated", "emulated:reverse", "emulated:unfair"}) {
+    CAPTURE(device);
+    Training t = small(device);
+    i64 last = 0;
+    for (i64 i = 0; i < kSteps; ++i) {
+      t.step(kSteps);
+      const Training::Known& known = t.recent();
+      CHECK(known.step >= std::max<i64>(last, 1));
+      CHECK(known.step <= t.done());
+      last = known.step;
+      CHECK(known.terms == terms[static_cast<size_t>(known.step)]);
+    }
+    CHECK(t.terms() == terms.back());
+    CHECK(t.recent().step == kSteps);
+  }
+}
+
 TEST_CASE("resume repeats the bits: 2N steps against N, save, load, N") {
   for (const char* net : {"mlp", "conv"}) {
     const std::vector<std::pair<std::string, std::string>> keys{
