@@ -21,6 +21,7 @@ struct Config {
   std::string net = "tower";
   i64 width = 128;
   i64 r = 256;
+  std::string core = "lstm";
   i64 layers = 12;
   i64 channels = 128;
   i64 canvas = 128;
@@ -35,6 +36,7 @@ struct Config {
     f("net", net, "of the representation: pyramid, tower or pool");
     f("width", width, "channels inside the representation", 4, 4096);
     f("r", r, "channels of r", 1, 4096);
+    f("core", core, "lstm, or linear: h = the first quarter of the gates, for closed forms");
     f("layers", layers, "L, draws of z for one image", 1, 64);
     f("channels", channels, "of the recurrent cores", 1, 4096);
     f("canvas", canvas, "channels of the canvas", 1, 4096);
@@ -121,6 +123,8 @@ class Gqn : public Configured<Config, SceneModel> {
               " pixels a side; expected a multiple of 8");
     LAT_CHECK(c.net == "tower" || c.net == "pyramid" || c.net == "pool", Code::usage, "model.net",
               "'", c.net, "' is none of pyramid, tower, pool");
+    LAT_CHECK(c.core == "lstm" || c.core == "linear", Code::usage, "model.core", "'", c.core,
+              "' is neither lstm nor linear");
     side_ = example.size / 4;
     if (c.net == "pyramid")
       view_ = std::make_unique<Pyramid>(params_, c, example.size);
@@ -160,10 +164,10 @@ class Gqn : public Configured<Config, SceneModel> {
     Tensor u = canvas(asked), kls;  // (B,H,W,canvas)
     for (i64 l = 0; l < config.layers; ++l) {
       const Normal prior = split(p.prior(g.h));
-      e = p.inference.step(sees, e, concat({g.h, p.look(u)}));
+      e = advance(p.inference, sees, e, concat({g.h, p.look(u)}));
       const Normal q = split(p.posterior(e.h));
       const Tensor z = q.rsample(rng);  // (B,hwZ)
-      g = p.generator.step(paints, g, as_map(z));
+      g = advance(p.generator, paints, g, as_map(z));
       u = u + p.paint(g.h);
       kls = kls ? kls + kl(q, prior) : kl(q, prior);  // (B) nats
     }
@@ -179,7 +183,7 @@ class Gqn : public Configured<Config, SceneModel> {
     Tensor u = canvas(asked);
     for (i64 l = 0; l < config.layers; ++l) {
       const Tensor z = split(p.prior(g.h)).rsample(rng);  // (B,hwZ)
-      g = p.generator.step(paints, g, as_map(z));
+      g = advance(p.generator, paints, g, as_map(z));
       u = u + p.paint(g.h);
     }
     return p.eta(u);
@@ -211,6 +215,11 @@ class Gqn : public Configured<Config, SceneModel> {
   }
   Tensor canvas(const Tensor& x) const {
     return fill(*x.ctx, {x.dim[0], 4 * side_, 4 * side_, config.canvas}, 0);
+  }
+  LstmState advance(const ConvLstm& core, const Tensor& projected, const LstmState& s,
+                    const Tensor& x) const {
+    if (config.core == "lstm") return core.step(projected, s, x);
+    return {narrow(projected + core.recall(s.h, x), -1, 0, config.channels), s.c};
   }
   // (B,h,w,2Z) -> N(mu, e^logvar) over (B,hwZ), and back
   Normal split(const Tensor& x) const {

@@ -218,38 +218,47 @@ SceneTraining::Seen SceneTraining::views(i64 scene, i64 n) const {
   return out;
 }
 
-Tensor SceneTraining::represent(const Seen& known) {
-  const i64 N = example_.contexts, S = example_.size;
-  LAT_CHECK(known.n <= N, Code::usage, "represent", known.n,
-            " views are given; this model takes at most ", N);
-  std::vector<double> images(static_cast<size_t>(N * 3 * pixels())),
-      poses(static_cast<size_t>(N * kPose)), present(static_cast<size_t>(N));
-  std::copy(known.images.begin(), known.images.end(), images.begin());
-  std::copy(known.poses.begin(), known.poses.end(), poses.begin());
-  std::fill_n(present.begin(), known.n, 1.0);
-  return steps_->represent(from_host(ctx(), {1, N, S, S, 3}, images),
-                           from_host(ctx(), {1, N, kPose}, poses),
-                           from_host(ctx(), {1, N}, present));
-}
-
-std::vector<float> SceneTraining::predictions(const Seen& known, const std::vector<float>& pose,
-                                              i64 samples, u64 seed) {
-  const Scratch scratch(ctx());
-  const NoGrad off(ctx());
-  const Tensor one = represent(known);
-  const Tensor r = expand(one, {samples, one.dim[1], one.dim[2], one.dim[3]});
-  const std::vector<double> camera(pose.begin(), pose.end());
-  const Tensor v = expand(from_host(ctx(), {1, kPose}, camera), {samples, kPose});
-  steps_->predict.seek(seed);
-  std::vector<float> out;
-  for (const double x : to_host(steps_->predict(r, v))) out.push_back(static_cast<float>(x));
+SceneTraining::Seen SceneTraining::views(const rooms::Scene& scene,
+                                         const std::vector<rooms::Camera>& cameras) const {
+  Seen out{static_cast<i64>(cameras.size()), {}, {}};
+  std::vector<float> image(static_cast<size_t>(3 * pixels()));
+  for (const rooms::Camera& camera : cameras) {
+    rooms::render(scene, camera, example_.size, image.data());
+    const auto pose = camera.pose();
+    out.images.insert(out.images.end(), image.begin(), image.end());
+    out.poses.insert(out.poses.end(), pose.begin(), pose.end());
+  }
   return out;
 }
 
-std::vector<float> SceneTraining::representation(const Seen& known) {
+SceneTraining::Known SceneTraining::representation(const Seen& seen) {
   const Scratch scratch(ctx());
+  const i64 N = example_.contexts, S = example_.size;
+  LAT_CHECK(seen.n <= N, Code::usage, "represent", seen.n,
+            " views are given; this model takes at most ", N);
+  std::vector<double> images(static_cast<size_t>(N * 3 * pixels())),
+      poses(static_cast<size_t>(N * kPose)), present(static_cast<size_t>(N));
+  std::copy(seen.images.begin(), seen.images.end(), images.begin());
+  std::copy(seen.poses.begin(), seen.poses.end(), poses.begin());
+  std::fill_n(present.begin(), seen.n, 1.0);
+  const Tensor r =
+      steps_->represent(from_host(ctx(), {1, N, S, S, 3}, images),
+                        from_host(ctx(), {1, N, kPose}, poses), from_host(ctx(), {1, N}, present));
+  return {r.shape(), to_host(r)};
+}
+
+std::vector<float> SceneTraining::predictions(const Known& r, const std::array<float, 7>& pose,
+                                              i64 samples, u64 seed) {
+  const Scratch scratch(ctx());
+  const NoGrad off(ctx());
+  const std::vector<double> camera(pose.begin(), pose.end());
+  Shape all = r.shape;
+  all.dim[0] = static_cast<int32_t>(samples);
+  const Tensor known = expand(from_host(ctx(), r.shape, r.values), all);
+  const Tensor v = expand(from_host(ctx(), {1, kPose}, camera), {samples, kPose});
+  steps_->predict.seek(seed);
   std::vector<float> out;
-  for (const double x : to_host(represent(known))) out.push_back(static_cast<float>(x));
+  for (const double x : to_host(steps_->predict(known, v))) out.push_back(static_cast<float>(x));
   return out;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 // Training on scenes that are drawn while it goes on: none is stored, none is seen twice.
+#include <array>
+
 #include "engine/data/rooms.h"
 #include "models/scene_model.h"
 #include "models/training.h"
@@ -41,11 +43,16 @@ class SceneTraining : public Training {
   };
   // The first n views of a test scene. The one asked for has number example().contexts.
   Seen views(i64 scene, i64 n) const;
-  // Predictions (samples,H,W,3) of one camera, each from a z of its own, given the views.
-  std::vector<float> predictions(const Seen& known, const std::vector<float>& pose, i64 samples,
+  Seen views(const rooms::Scene& scene, const std::vector<rooms::Camera>& cameras) const;
+  // r of a scene of which these views are known, (1,h,w,R).
+  struct Known {
+    Shape shape;
+    std::vector<double> values;
+  };
+  Known representation(const Seen& seen);
+  // The means of p(x|z) (samples,H,W,3) at one camera, each of a z of its own.
+  std::vector<float> predictions(const Known& r, const std::array<float, 7>& pose, i64 samples,
                                  u64 seed);
-  // r of a scene of which these views are known, (R).
-  std::vector<float> representation(const Seen& known);
 
   i64 per_epoch() const override { return kEpoch; }
   const std::string& data_name() const override { return world_.world; }
@@ -65,7 +72,6 @@ class SceneTraining : public Training {
   Slots slots(i64 batch);
   // Scenes first, first + 1, ... with `contexts` views each; -1: 0 to N, as the scene's number decides.
   void draw(Slots& to, const rooms::Scenes& world, i64 first, i64 contexts);
-  Tensor represent(const Seen& known);
   std::vector<Term> learn(Adam& adam) override;
   void feed(i64 step) override;
   SceneModel& scenes() { return static_cast<SceneModel&>(model()); }

@@ -10,7 +10,7 @@ namespace lat::models {
 namespace {
 
 constexpr i64 kFarthest = 1024;  // steps from look to look
-constexpr i64 kRingEvery = 16;   // steps from one row of terms that is sent for to the next
+constexpr i64 kRingEvery = 16;   // steps from one set of terms that is sent for to the next
 
 // The terms' values with the parts they name.
 struct Figures {
@@ -33,9 +33,16 @@ Figures means(const std::vector<Term>& terms) {
 
 }  // namespace
 
-struct Training::Learn : Step<Body<Figures>> {
-  using Step::Step;
-  Ring ring{ctx(), kFarthest};  // the terms on a device
+struct Training::Learn {
+  Learn(Context& ctx, std::function<std::vector<Term>()> train)
+      : ring(ctx, kFarthest), step(ctx, "learn", {[&ctx, train = std::move(train), this] {
+                                     const Figures figures = means(train());
+                                     if (!ctx.on_cpu()) ring.push(figures.values);
+                                     return figures;
+                                   }}) {}
+
+  Ring ring;  // the terms on a device
+  Step<Body<Figures>> step;
 };
 
 Training::Training(const Context::Options& context, std::unique_ptr<Model> model,
@@ -46,11 +53,7 @@ Training::~Training() = default;
 
 void Training::ready() {
   adam_ = std::make_unique<Adam>(model_->params(), Adam::Options{.lr = config_.lr});
-  learn_ = std::make_unique<Learn>(*ctx_, "learn", Body<Figures>{[this] {
-    const Figures figures = means(learn(*adam_));
-    if (!ctx_->on_cpu()) learn_->ring.push(figures.values);
-    return figures;
-  }});
+  learn_ = std::make_unique<Learn>(*ctx_, [this] { return learn(*adam_); });
 }
 
 void Training::feed(i64) {}
@@ -61,7 +64,7 @@ void Training::run_step() {
       planned_ > 0 ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(planned_)) : 0;
   adam_->lr.set(config_.lr * (1 + (config_.lr_last - 1) * t));
   feed(done_);
-  (*learn_)();
+  learn_->step();
   ++done_;
 }
 
@@ -84,12 +87,12 @@ void Training::settle() {
                                                                  : std::max<i64>(stride_ / 2, 1);
   if (!finite && done_ - settled_ > 1) {
     const i64 end = std::exchange(done_, settled_);
-    learn_->seek(static_cast<u64>(done_));
+    learn_->step.seek(static_cast<u64>(done_));
     do run_step();
     while ((finite = ctx_->step_was_finite()) && done_ < end);
   }
   if (!finite) {
-    const std::string op = learn_->first_not_finite();
+    const std::string op = learn_->step.first_not_finite();
     const i64 failed = done_--;
     settled_ = done_;
     fail(Code::failed, "train", "step ", failed, " gave a value that is not finite",
@@ -102,7 +105,7 @@ void Training::settle() {
 std::vector<std::pair<std::string, double>> Training::terms() {
   settle();
   std::vector<std::pair<std::string, double>> out;
-  const Figures& f = learn_->last();
+  const Figures& f = learn_->step.last();
   for (size_t i = 0; i < f.names.size(); ++i) out.emplace_back(f.names[i], item(f.values[i]));
   return out;
 }
@@ -111,7 +114,7 @@ const Training::Known& Training::recent() {
   if (settled_ < done_) {
     const Ring::Row& row = learn_->ring.newest(done_);
     if (row.call > known_.step) {
-      const std::vector<std::string>& names = learn_->last().names;
+      const std::vector<std::string>& names = learn_->step.last().names;
       known_ = {row.call, {}};
       for (size_t i = 0; i < names.size(); ++i) known_.terms.emplace_back(names[i], row.values[i]);
     }
@@ -123,13 +126,13 @@ const Training::Known& Training::recent() {
   return known_;
 }
 
-const Program& Training::program() const { return learn_->program(); }
+const Program& Training::program() const { return learn_->step.program(); }
 
 StepMemory Training::memory() {
-  if (learn_->calls() == 0) learn_->prepare();
+  if (learn_->step.calls() == 0) learn_->step.prepare();
   const Program& p = program();
   return {ctx_->parameter_arena().used(), ctx_->persistent_arena().used() - data_bytes(),
-          learn_->recorded().work_bytes, p.work_bytes, p.workspace * ctx_->options().threads};
+          learn_->step.recorded().work_bytes, p.work_bytes, p.workspace * ctx_->options().threads};
 }
 
 void Training::save(const std::string& folder, const Metadata& metadata) {
@@ -150,7 +153,7 @@ void Training::resume(const std::string& folder) {
   LAT_CHECK(step != meta.end(), Code::input, checkpoint, "does not say at which step it stands");
   done_ = parse_whole(checkpoint, step->second, 0, 1e15);
   settled_ = done_;
-  learn_->seek(static_cast<u64>(done_));
+  learn_->step.seek(static_cast<u64>(done_));
 }
 
 }  // namespace lat::models

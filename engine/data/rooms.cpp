@@ -61,6 +61,8 @@ inline T greater(T a, T b) {
   return a > b ? a : b;
 }
 
+inline F4 magnitude(F4 x) { return F4(I4(x) & 0x7fffffff); }  // of -0 too
+
 struct Points {
   F4 x, y, z;
 };
@@ -171,12 +173,11 @@ struct Inside {
 };
 
 // The roots of a t^2 + 2 b t + c, the smaller first, by the sum that does not cancel. Without roots
-// the first is the larger; for a < 0 they exist but for rounding.
+// the first is far ahead, the second far behind.
 struct Roots {
   F4 first, second;
   Roots(F4 a, F4 b, F4 c) {
-    F4 s2 = product(b, b) - product(a, c);
-    s2 = a < 0 ? greater(s2, F4{}) : s2;
+    const F4 s2 = product(b, b) - product(a, c);
     const F4 s = root(s2), k = b > 0 ? -b - s : s - b;
     const F4 t = k / a, u = c / k;
     first = s2 >= 0 ? lesser(t, u) : F4{} + kFar;
@@ -240,7 +241,8 @@ LAT_INLINE Inside inside(Shape shape, const Points& p, const Points& d) {
       const F4 b = across + product(0.25f, product(h, d.z));
       const F4 c = distance2 - product(0.25f, product(h, h));
       const Roots side(a, b, c);
-      // A ray steeper than the side meets this half of the double cone once.
+      // A ray steeper than the side meets this half of the double cone once; where rounding takes
+      // the roots at the apex, the slab decides.
       const I4 steep = a < 0, down = d.z < 0;
       const I4 on_side = in.keep(steep ? (down ? side.second : F4{} - kFar) : side.first,
                                  steep ? (down ? F4{} + kFar : side.first) : side.second);
@@ -298,9 +300,8 @@ struct Seen {
 
 // From within the room each ray leaves through a wall, the floor or between the walls.
 LAT_INLINE Seen see_room(const Scene& scene, const Points& o, const Points& d) {
-  const F4 x_wall = d.x > 0 ? F4{} + kHalfRoom : F4{} - kHalfRoom;
-  const F4 y_wall = d.y > 0 ? F4{} + kHalfRoom : F4{} - kHalfRoom;
-  const F4 tx = (x_wall - o.x) / d.x, ty = (y_wall - o.y) / d.y;
+  const F4 tx = (d.x > 0 ? kHalfRoom - o.x : kHalfRoom + o.x) / magnitude(d.x);
+  const F4 ty = (d.y > 0 ? kHalfRoom - o.y : kHalfRoom + o.y) / magnitude(d.y);
   const F4 tz = d.z < 0 ? -o.z / d.z : F4{} + kFar;
   const F4 wall = lesser(tx, ty), t = lesser(tz, wall);
   const I4 on_floor = tz < wall, on_x = tx < ty;

@@ -60,9 +60,12 @@ ConvLstm::ConvLstm(Params& params, const std::string& name, i64 in, i64 channels
             " do not keep the image's size; choose an odd size");
 }
 
+Tensor ConvLstm::recall(const Tensor& h, const Tensor& x) const {
+  return conv2d(x ? concat({x, h}) : h, (*params_)[state], {}, geometry_);
+}
+
 LstmState ConvLstm::step(const Tensor& projected, const LstmState& s, const Tensor& x) const {
-  const Tensor changing = x ? concat({x, s.h}) : s.h;  // (B,H,W,fed+channels)
-  return lstm_cell(projected, conv2d(changing, (*params_)[state], {}, geometry_), s);
+  return lstm_cell(projected, recall(s.h, x), s);
 }
 
 }  // namespace lat

@@ -48,6 +48,8 @@ class ConvLstm {
   ConvLstm(Params& params, const std::string& name, i64 in, i64 channels, i64 size, i64 fed = 0);
   // The part of the gates that needs no state: x (N,H,W,in) -> (N,H,W,4 channels); N may hold all time steps.
   Tensor project(const Tensor& x) const { return input(x); }
+  // The other part: h (B,H,W,channels), x (B,H,W,fed) or empty -> (B,H,W,4 channels).
+  Tensor recall(const Tensor& h, const Tensor& x = {}) const;
   // One step: what was projected, h and c (B,H,W,channels), x (B,H,W,fed) or empty -> h and c.
   LstmState step(const Tensor& projected, const LstmState& s, const Tensor& x = {}) const;
   Conv2d input;

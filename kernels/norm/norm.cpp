@@ -37,7 +37,7 @@ void norm(Part part, T* y, T* mean, T* inv, const T* x, const T* gain, const T* 
     const T m = row_total(row, n) / T(n);
     const V vm = splat<V>(m);
     const T variance =
-        row_total<T>(
+        row_join<Sum, true, T>(
             n, [&](auto in, i64 k) LAT_FLAT { return squared_deviation(in.load(row + k), vm); }) /
         T(n);
     mean[r] = m;
@@ -69,12 +69,11 @@ void norm_d1(Part part, T* dx, T* dgain, const T* dy, const T* x, const T* mean,
     });
     if (!dx) continue;
     const V mean_d = splat<V>(row_total(d, n) / T(n));
-    const V mean_dh =
-        splat<V>(row_total<T>(n,
-                              [&](auto in, i64 k) LAT_FLAT {
-                                return NormSlope<V>(in.load(d + k), in.load(h + k)).product();
-                              }) /
-                 T(n));
+    const V mean_dh = splat<V>(
+        row_join<Sum, true, T>(
+            n, [&](auto in, i64 k)
+                   LAT_FLAT { return NormSlope<V>(in.load(d + k), in.load(h + k)).product(); }) /
+        T(n));
     for_row<T>(r, places, groups, each, [&](auto in, i64 i, i64 k, i64) LAT_FLAT {
       in.store(dx + i, NormSlope<V>(in.load(d + k), in.load(h + k)).dx(mean_d, mean_dh, s));
     });

@@ -310,6 +310,8 @@ TEST_CASE("rooms: walls, corners and the floor's edge project where the formula 
     }
   }
   CHECK(red > 3000);
+  CHECK(differing(scene, camera, 17, false) == 0);  // with a column of rays along the x axis
+
   // The side walls and the far wall have other angles to the light: the corner is a step.
   scene.light = {2, 0, 1};
   const Image lit = drawn(scene, camera, 128, {.antialias = false});
@@ -401,6 +403,23 @@ TEST_CASE("rooms: a ball under the light throws a round shadow of the size that 
   for (size_t p = 0; p < flat.rgb.size(); ++p) CHECK(flat.rgb[p] >= image.rgb[p]);
 }
 
+TEST_CASE("rooms: a ball behind the light throws no shadow") {
+  Scene scene = empty_room();
+  scene.light = {0, 0, 1};
+  scene.solids = {{Shape::sphere, {1, 1, 1}, 0.4f, {0, 0, 2}}};
+  const Camera camera{-3, 0, 1, 0, 0};
+  const Image shaded = drawn(scene, camera, 64),
+              plain = drawn(scene, camera, 64, {.shadows = false});
+  int64_t seen = 0;
+  for (int64_t i = 0; i < 64; ++i) {
+    for (int64_t j = 0; j < 64; ++j) {
+      for (int k = 0; k < 3; ++k) CHECK(shaded.at(i, j)[k] == plain.at(i, j)[k]);
+      seen += shaded.covered(i, j) > 0;
+    }
+  }
+  CHECK(seen > 50);
+}
+
 TEST_CASE("rooms: an anti-aliased image is the mean of the rays of one twice its size") {
   for (const int64_t size : {16, 33, 64}) {
     const Scenes scenes{.world = "rooms-rotate", .seed = 4};
@@ -428,6 +447,21 @@ TEST_CASE("rooms: an anti-aliased image is the mean of the rays of one twice its
   }
 }
 
+TEST_CASE("rooms: a steep ray through the apex of a cone meets the cone") {
+  Scene scene = empty_room();
+  for (uint64_t n = 0; n < 100; ++n) {
+    Random random(32, 0, n);
+    const float radius = random.uniform(0.3f, 0.8f);
+    scene.solids = {on_floor(Shape::cone, {1, 1, 1}, radius, 0.1f, 0.2f)};
+    const V apex = vec(scene.solids[0].centre) + V{0, 0, radius};
+    Camera camera{0, 0, 0, random.uniform(0, 6), random.uniform(-1.5f, -1.2f)};
+    const V at = apex - 2 * direction(camera, 0, 0);
+    camera.x = static_cast<float>(at.x), camera.y = static_cast<float>(at.y);
+    camera.z = static_cast<float>(at.z);
+    CHECK(drawn(scene, camera, 17, {.antialias = false}).covered(8, 8) == 255);
+  }
+}
+
 TEST_CASE("rooms: rays along axes, edges and faces give numbers") {
   for (int64_t k = 0; k < kShapes; ++k) {
     Scene scene = empty_room();
@@ -446,9 +480,22 @@ TEST_CASE("rooms: rays along axes, edges and faces give numbers") {
       }
     }
     // From straight above, the pixel in the middle shows the solid.
+    for (uint64_t n = 0; n < 60; ++n) {
+      Random random(31, 0, n);
+      const float x = random.uniform(-2, 2), y = random.uniform(-2, 2);
+      scene.solids = {on_floor(shape, {1, 1, 1}, random.uniform(0.3f, 0.8f), x, y)};
+      const Camera over{x, y, random.uniform(2, 4), 0, -1.57079633f};
+      CHECK(drawn(scene, over, 17, {.antialias = false}).covered(8, 8) == 255);
+    }
+    // The pixel (16, 8) shows the floor at x = 0, y = 0; the light stands upright above it, and
+    // above the solid.
+    const float slope = (16.5f / 8.5f - 1) * kHalfView;
+    const Camera camera{-1 / slope, 0, 1, 0, 0};
     scene.light = {0, 0, 4};
-    const Image image = drawn(scene, {0, 0, 3, 0, -1.57079633f}, 17, {.antialias = false});
-    CHECK(image.covered(8, 8) == 255);
+    scene.solids = {{shape, {1, 1, 1}, 0.3f, {0, 0, 3}}};
+    const Image shaded = drawn(scene, camera, 17, {.antialias = false});
+    CHECK(shaded.covered(16, 8) == 0);
+    CHECK(shaded.at(16, 8)[2] == doctest::Approx(0.4));
   }
 }
 
@@ -469,15 +516,16 @@ TEST_CASE(
       CHECK(s.yaw == 0);
       CHECK(std::hypot(s.centre.x, s.centre.y) + s.radius < kRing - 0.5f);
       // It touches the floor: a little below its lowest point there is nothing of it.
-      double lowest = 1;
-      for (int x = -40; x <= 40; ++x)
+      double lowest = 1, below = 1;
+      for (int x = -40; x <= 40; ++x) {
         for (int y = -40; y <= 40; ++y) {
-          const double u = double{s.radius} * x / 40.0, v = double{s.radius} * y / 40.0;
-          const V p{s.centre.x + u, s.centre.y + v, 1e-6};
-          lowest = std::min(lowest, solid_function(s, p));
-          CHECK(solid_function(s, p - V{0, 0, 3e-6}) > 0);
+          const double u = double{s.radius} * x / 40, v = double{s.radius} * y / 40;
+          lowest = std::min(lowest, solid_function(s, {s.centre.x + u, s.centre.y + v, 1e-6}));
+          below = std::min(below, solid_function(s, {s.centre.x + u, s.centre.y + v, -2e-6}));
         }
+      }
       CHECK(lowest < 1e-3);
+      CHECK(below > 0);
       for (size_t j = 0; j < i; ++j) {
         const Solid& t = scene.solids[j];
         CHECK(std::hypot(s.centre.x - t.centre.x, s.centre.y - t.centre.y) >=

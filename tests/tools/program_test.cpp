@@ -284,7 +284,7 @@ TEST_CASE("worlds are shown as sheets: a row for each scene, a column for each v
        {"rooms", "rooms-free", "rooms-rotate", "shepard-metzler-5", "shepard-metzler-7"}) {
     const Outcome o = run(in, {"data", "show", world, "--size", "32", "-o", world + ".png"});
     CHECK_MESSAGE(o.code == 0, o.err);
-    const tools::Picture sheet = tools::read_png(in / (world + ".png"));
+    const lat::tools::Picture sheet = lat::tools::read_png(in / (world + ".png"));
     CHECK(sheet.w >= 8 * 64);  // each pixel drawn twice as wide
     CHECK(sheet.h >= 8 * 64);
     const std::set<uint8_t> levels(sheet.rgb.begin(), sheet.rgb.end());

@@ -61,6 +61,7 @@ const std::vector<Preset>& presets() {
        "a small scene model on rooms of 16 x 16 with one object",
        {{"data.size", "16"},
         {"data.objects", "1"},
+        {"data.radius", "1.2"},
         {"data.contexts", "4"},
         {"model.width", "64"},
         {"model.r", "64"},

@@ -94,6 +94,10 @@ rooms::Scenes Config::world() const {
   rooms::Scenes world;
   world.world = data;
   if (options_.objects > 0) world.room.min_objects = world.room.max_objects = options_.objects;
+  if (options_.radius > 0) {
+    world.room.max_radius = static_cast<float>(options_.radius);
+    world.room.min_radius = 0.75f * world.room.max_radius;
+  }
   return world;
 }
 

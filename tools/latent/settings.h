@@ -57,6 +57,7 @@ class Config {
   struct Data {
     i64 size = 0, limit = 0;
     i64 contexts = 4, objects = 0;
+    double radius = 0;
     bool upright = false;
     template <class F>
     void fields(F&& f) {
@@ -65,6 +66,8 @@ class Config {
       f("limit", limit, "at most so many training images; 0: all", 0, 1000000000);
       f("contexts", contexts, "scenes: the most views that are given", 1, 32);
       f("objects", objects, "rooms: so many in each; 0: one to three", 0, 3);
+      f("radius", radius,
+        "rooms: of the largest objects, the least being 3/4 of it; 0: 0.45 to 0.75", 0, 1.2);
     }
   };
   const Preset* preset_;

@@ -88,15 +88,16 @@ class ShownScenes : public Shown {
     std::vector<Panel> panels;
     for (i64 scene = 0; scene < n; ++scene) {
       const models::SceneTraining::Seen all = t_.views(scene, N + 1);
+      std::array<float, 7> pose;
+      std::copy(all.poses.begin() + 7 * N, all.poses.end(), pose.begin());
       const auto view = [&](i64 k) { return all.images.begin() + k * static_cast<i64>(size); };
       std::vector<float> top(view(N), view(N + 1));
       top.insert(top.end(), view(0), view(N));
       panels.push_back(
           {scene == 0 ? "the view asked for; the views given" : "", grid(top, columns)});
       for (i64 known = 0; known <= N; known = known == 0 ? 1 : 2 * known) {
-        models::SceneTraining::Seen given = t_.views(scene, known);
         const std::vector<float> x =
-            t_.predictions(given, {all.poses.begin() + 7 * N, all.poses.end()}, kDraws, seed);
+            t_.predictions(t_.representation(t_.views(scene, known)), pose, kDraws, seed);
         std::vector<float> row(2 * size);
         for (size_t i = 0; i < size; ++i) {
           double sum = 0, squares = 0;

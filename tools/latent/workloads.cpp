@@ -4,6 +4,7 @@
 #include <random>
 
 #include "models/parts/nets.h"
+#include "models/scene_model.h"
 
 namespace lat::tools {
 
@@ -27,6 +28,38 @@ class ModelWorkload : public Workload {
   std::unique_ptr<models::ImageModel> model_;
   std::unique_ptr<Adam> adam_;
   Buffer x_;
+};
+
+class Gqn : public Workload {
+ public:
+  Gqn(const Context::Options& o, i64 batch)
+      : Workload(o, "gqn"), model_(models::make_model<models::SceneModel>("gqn")) {
+    constexpr i64 kSize = 64, kContexts = 5;
+    for (const auto& [key, value] : {std::pair("r", "128"),
+                                     {"layers", "8"},
+                                     {"channels", "64"},
+                                     {"canvas", "64"},
+                                     {"latent", "8"},
+                                     {"sigma", "0.7"}})
+      model_->set(cat("model.", key), value);
+    model_->build(ctx_, {.size = kSize, .contexts = kContexts});
+    adam_ = std::make_unique<Adam>(model_->params(), Adam::Options{.lr = 5e-4});
+    images_ = random({batch, kContexts, kSize, kSize, 3});
+    poses_ = normal({batch, kContexts, 7});
+    present_ = Buffer(ctx_, {batch, kContexts});
+    set_values(present_, std::vector<double>(static_cast<size_t>(batch * kContexts), 1.0));
+    image_ = random({batch, kSize, kSize, 3});
+    pose_ = normal({batch, 7});
+  }
+
+ private:
+  Tensor body() override {
+    const models::Views views{images_, poses_, present_, image_, pose_};
+    return models::total(model_->train_step(views, Rng(ctx_), *adam_));  // ()
+  }
+  std::unique_ptr<models::SceneModel> model_;
+  std::unique_ptr<Adam> adam_;
+  Buffer images_, poses_, present_, image_, pose_;
 };
 
 class Vae64 : public Workload {
@@ -287,7 +320,7 @@ Buffer Workload::normal(const Shape& shape) {
 }
 
 std::vector<std::string> workload_names() {
-  return {"vae", "betavae", "vae64", "cnn", "rssm", "sac", "overhead"};
+  return {"vae", "betavae", "vae64", "cnn", "gqn", "rssm", "sac", "overhead"};
 }
 
 std::string workload_list() {
@@ -307,6 +340,7 @@ std::unique_ptr<Workload> make_workload(const std::string& name, const Context::
                                            size(64), 1e-4);
   if (name == "vae64") return std::make_unique<Vae64>(options, size(128));
   if (name == "cnn") return std::make_unique<Cnn>(options, size(64));
+  if (name == "gqn") return std::make_unique<Gqn>(options, size(4));
   if (name == "rssm") return std::make_unique<Rssm>(options, size(50));
   if (name == "sac") return std::make_unique<Sac>(options, size(256));
   if (name == "overhead") return std::make_unique<SmallMlp>(options, size(1));

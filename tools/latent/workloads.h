@@ -42,6 +42,7 @@ class Workload {
 // vae64     64x64x3, four 4x4 convolutions of stride 2 with 32, 64, 128, 256 channels, z 64, Bernoulli, batch 128,
 //           Adam 1e-4: a GPU's yardstick
 // cnn       32x32x3, 3x3 convolutions 64, 64, 128 (stride 2), 128, 256 (stride 2), mean, 10 classes, batch 64, Adam 1e-3
+// gqn       4 scenes of 5 views, 64x64x3: tower of 128, 8 layers, cores of 64 channels 5x5 at 16x16, z 8, Adam 5e-4
 // rssm      50 steps of 50 sequences: embedding 1024, action 6, GRU 200, latent 30, reward head 300-300, Adam 1e-3
 // sac       observation 17, action 6, policy and two critics 256-256, batch 256, temperature, targets, Adam 3e-4
 // overhead  16-64-64-1, squared error, batch 1, Adam 1e-3: more calls than arithmetic
