@@ -619,9 +619,9 @@ TEST_CASE("rooms: cameras are put on the ring and the sphere, and kept off walls
   CHECK(view_of("rooms-rotate") == View::free);
   CHECK(view_of("shepard-metzler-7") == View::sphere);
   check_refused([] { view_of("room"); }, Code::usage, {"Did you mean 'rooms'?"});
-  const double pi = std::numbers::pi;
+  const double half_turn = std::numbers::pi;
   for (int k = -7; k < 7; ++k) {
-    const double turn = k * pi / 7, up = k * kHighest / 8;
+    const double turn = k * half_turn / 7, up = k * double{kHighest} / 8;
     const Camera ring = ring_camera(static_cast<float>(turn));
     CHECK(norm(V{ring.x, ring.y, 0} - V{3 * std::cos(turn), 3 * std::sin(turn), 0}) < 1e-5);
     CHECK(norm(V{ring.x, ring.y, ring.z} + norm(V{3, 0, 0.9}) * direction(ring, 0, 0) -
