@@ -540,8 +540,6 @@ const auto& row_of(Shape shape) {
   return kShapeTable[static_cast<size_t>(shape)];
 }
 
-enum class View { ring, free, sphere };
-
 constexpr struct World {
   const char* name;
   View view;
@@ -562,6 +560,8 @@ Shape shape(std::string_view name) {
 const char* name_of(Shape shape) { return row_of(shape).name; }
 
 Rgb colour(std::string_view name) { return named(kColours, name, "colour").rgb; }
+
+View view_of(std::string_view world) { return named(kWorlds, world, "world").view; }
 
 std::vector<std::string> world_names() {
   std::vector<std::string> names;
@@ -696,6 +696,9 @@ std::array<float, 7> Camera::pose() const {
 
 namespace {
 
+constexpr float kRange = 3,
+                kApart = 0.2f;  // of free cameras: from the middle, from balls of solids
+
 // At `distance` from (0, 0, 0), `up` radians above the floor, looking at (0, 0, 0).
 Camera around(float distance, float turn, float up) {
   const SinCos a = sin_cos(turn), b = sin_cos(up);
@@ -706,21 +709,31 @@ Camera around(float distance, float turn, float up) {
 
 }  // namespace
 
-Camera ring_camera(Random& random) {
-  Camera camera = around(kRing, random_angle(random), 0);
+Camera ring_camera(float turn) {
+  Camera camera = around(kRing, turn, 0);
   camera.z = 1.3f;
   camera.pitch = -0.29145679f;  // atan(0.9 / kRing): at a point 0.4 above the floor
   return camera;
 }
+Camera ring_camera(Random& random) { return ring_camera(random_angle(random)); }
 
+Camera sphere_camera(float turn, float up) { return around(kSphere, turn, up); }
 Camera sphere_camera(Random& random) {
-  constexpr float kHighest = 1.04719755f;
   const float turn = random_angle(random), up = random.uniform(-kHighest, kHighest);
-  return around(kSphere, turn, up);
+  return sphere_camera(turn, up);
+}
+
+const char* in_the_way(const Scene& scene, const Camera& camera) {
+  if (std::abs(camera.x) > kRange || std::abs(camera.y) > kRange) return "a wall";
+  const Vec at{camera.x, camera.y, camera.z};
+  for (const Solid& s : scene.solids) {
+    const Vec from = at - s.centre;
+    if (dot(from, from) <= (s.radius + kApart) * (s.radius + kApart)) return "an object";
+  }
+  return nullptr;
 }
 
 Camera free_camera(Random& random, const Scene& scene) {
-  constexpr float kRange = 3, kApart = 0.2f;  // from the middle, and from the balls of solids
   for (int tries = 0; tries < 10000; ++tries) {
     const Camera camera{random.uniform(-kRange, kRange), random.uniform(-kRange, kRange),
                         random.uniform(0.6f, 1.8f), random_angle(random),
@@ -730,11 +743,7 @@ Camera free_camera(Random& random, const Scene& scene) {
     const float ahead = -(product(at.x, frame.forward.x) + product(at.y, frame.forward.y));
     const float away2 = product(at.x, at.x) + product(at.y, at.y);
     if (ahead < 0 || ahead * ahead < 0.25f * away2) continue;
-    const bool free = std::all_of(scene.solids.begin(), scene.solids.end(), [&](const Solid& s) {
-      const Vec from = at - s.centre;
-      return dot(from, from) > (s.radius + kApart) * (s.radius + kApart);
-    });
-    if (free) return camera;
+    if (!in_the_way(scene, camera)) return camera;
   }
   fail(Code::usage, "free_camera", "the solids leave no place for a camera: make them smaller");
 }

@@ -102,13 +102,19 @@ Scene make_room(Random& random, const RoomOptions& options = {});
 Scene make_figure(Random& random, int64_t cubes);
 
 // On the ring, looking at the middle of the room; on the sphere, at most 60 degrees up or down,
-// looking at (0, 0, 0).
+// looking at (0, 0, 0). `turn` is the angle about the z axis of where the camera is, `up` the angle
+// above the plane of x and y.
+inline constexpr float kHighest = 1.04719755f;
+Camera ring_camera(float turn);
 Camera ring_camera(Random& random);
+Camera sphere_camera(float turn, float up);
 Camera sphere_camera(Random& random);
 
 // Anywhere in the room but in a solid, looking at most about 60 degrees past its middle. Throws
 // Code::usage where the solids leave no place.
 Camera free_camera(Random& random, const Scene& scene);
+// What keeps a free camera from being where it is: "a wall", "an object", or null for nothing.
+const char* in_the_way(const Scene& scene, const Camera& camera);
 
 struct RenderOptions {
   bool antialias = true;  // a pixel is the mean of 2 x 2 rays, half a pixel apart; false: one ray
@@ -125,6 +131,8 @@ void render(const Scene& scene, const Camera& camera, int64_t size, float* rgb,
 // rooms: ring camera. rooms-free: free camera. rooms-rotate: free camera and turned objects.
 // shepard-metzler-5, shepard-metzler-7: figures.
 std::vector<std::string> world_names();
+enum class View : uint8_t { ring, free, sphere };
+View view_of(std::string_view world);  // Throws Code::usage for an unknown world.
 
 // An endless set of scenes of one world, each with endless views.
 struct Scenes {

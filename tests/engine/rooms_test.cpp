@@ -613,6 +613,41 @@ TEST_CASE("rooms: cameras stand and look as they should") {
   }
 }
 
+TEST_CASE("rooms: cameras are put on the ring and the sphere, and kept off walls and objects") {
+  CHECK(view_of("rooms") == View::ring);
+  CHECK(view_of("rooms-free") == View::free);
+  CHECK(view_of("rooms-rotate") == View::free);
+  CHECK(view_of("shepard-metzler-7") == View::sphere);
+  check_refused([] { view_of("room"); }, Code::usage, {"Did you mean 'rooms'?"});
+  const double half_turn = std::numbers::pi;
+  for (int k = -7; k < 7; ++k) {
+    const double turn = k * half_turn / 7, up = k * double{kHighest} / 8;
+    const Camera ring = ring_camera(static_cast<float>(turn));
+    CHECK(norm(V{ring.x, ring.y, 0} - V{3 * std::cos(turn), 3 * std::sin(turn), 0}) < 1e-5);
+    CHECK(norm(V{ring.x, ring.y, ring.z} + norm(V{3, 0, 0.9}) * direction(ring, 0, 0) -
+               V{0, 0, 0.4}) < 1e-5);
+    const Camera sphere = sphere_camera(static_cast<float>(turn), static_cast<float>(up));
+    const V at{7 * std::cos(up) * std::cos(turn), 7 * std::cos(up) * std::sin(turn),
+               7 * std::sin(up)};
+    CHECK(norm(V{sphere.x, sphere.y, sphere.z} - at) < 1e-5);
+    CHECK(norm(at + 7 * direction(sphere, 0, 0)) < 1e-5);
+  }
+  Scene scene;
+  scene.solids = {{Shape::sphere, {}, 0.5f, {1, 0, 0.5f}}};
+  const auto what = [&](float x, float y) -> std::string {
+    const char* const found = in_the_way(scene, {x, y, 0.5f});
+    return found ? found : "nothing";
+  };
+  CHECK(what(0, 0) == "nothing");
+  CHECK(what(0.31f, 0) == "an object");
+  CHECK(what(0.29f, 0) == "nothing");
+  CHECK(what(1, 0.69f) == "an object");
+  CHECK(what(1, -0.71f) == "nothing");
+  CHECK(what(3, -3) == "nothing");
+  for (const auto& [x, y] : {std::pair{3.01f, 0.0f}, {-3.01f, 0.0f}, {0.0f, 3.01f}, {0.0f, -4.0f}})
+    CHECK(what(x, y) == "a wall");
+}
+
 TEST_CASE(
     "rooms: views depend on world, seed, split, scene and view alone, and are the same "
     "everywhere") {

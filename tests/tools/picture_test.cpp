@@ -127,6 +127,19 @@ TEST_CASE("stack: captions and pictures below each other") {
   CHECK(lat::tools::stack({{"a long caption", a}}).w == 14 * 6 + 8);
 }
 
+TEST_CASE("beside: tops aligned, white between and below") {
+  const Picture a = gradient(3, 5), b = gradient(1, 4);
+  const Picture page = lat::tools::beside({a, b, a}, 2);
+  CHECK(page.h == 3);
+  CHECK(page.w == 5 + 2 + 4 + 2 + 5);
+  CHECK(at(page, 2, 4) == at(a, 2, 4));
+  CHECK(at(page, 0, 5) == grey(255));
+  CHECK(at(page, 0, 8) == at(b, 0, 1));
+  CHECK(at(page, 1, 8) == grey(255));
+  CHECK(at(page, 2, 13) == at(a, 2, 0));
+  CHECK(lat::tools::beside({}, 2).rgb.empty());
+}
+
 TEST_CASE("png: what is written is read back, and nothing else is left behind") {
   const Folder folder;
   for (const auto& [h, w] : {std::pair{1, 1}, std::pair{17, 5}, std::pair{64, 300}}) {

@@ -164,7 +164,7 @@ TEST_CASE("unknown names are answered with the nearest one, and nothing is writt
   check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"no agents in this version"});
   check_refused(in, {"config", "explain", "model.betaa"}, 2, {"Did you mean 'model.beta'?"});
   check_refused(in, {"bench", "step", "vee"}, 2, {"Did you mean 'vae'?"});
-  for (const char* later : {"export", "play", "report", "learn", "explain"})
+  for (const char* later : {"export", "report", "learn", "explain"})
     check_refused(in, {later, "runs/x"}, 2, {"not part of this version"});
   check_refused(in, {"eval", "runs/x"}, 3, {"runs/x", "no such folder"});
   put(in / "own.toml", "preset = \"vae\"\n[model]\nlatnet = 3\n");

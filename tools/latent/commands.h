@@ -10,6 +10,7 @@ int eval(const Args& args);
 int sample(const Args& args);
 int reconstruct(const Args& args);
 int traverse(const Args& args);
+int play(const Args& args);
 int bench(const Args& args);
 int doctor(const Args& args);
 int config(const Args& args);

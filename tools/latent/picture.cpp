@@ -132,6 +132,21 @@ Picture stack(const std::vector<Panel>& panels) {
   return page;
 }
 
+Picture beside(const std::vector<Picture>& pictures, int64_t gap) {
+  int64_t h = 0, w = -gap;
+  for (const Picture& p : pictures) h = std::max(h, p.h), w += p.w + gap;
+  Picture page = blank(h, std::max<int64_t>(w, 0));
+  int64_t left = 0;
+  for (const Picture& p : pictures) {
+    for (int64_t row = 0; row < p.h; ++row) {
+      std::copy_n(p.rgb.begin() + row * p.w * 3, p.w * 3,
+                  page.rgb.begin() + (row * page.w + left) * 3);
+    }
+    left += p.w + gap;
+  }
+  return page;
+}
+
 void write_png(const std::string& path, const Picture& picture) {
   LAT_CHECK(picture.h >= 1 && picture.w >= 1 && picture.h <= kMaxPixels / picture.w &&
                 static_cast<int64_t>(picture.rgb.size()) == picture.h * picture.w * 3,

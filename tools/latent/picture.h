@@ -35,6 +35,9 @@ struct Panel {
 // The panels below each other on white, each under its caption.
 Picture stack(const std::vector<Panel>& panels);
 
+// The pictures side by side on white, their tops aligned, `gap` pixels apart.
+Picture beside(const std::vector<Picture>& pictures, int64_t gap);
+
 // Writes an 8-bit RGB PNG to `path`.tmp, makes it durable and renames it, so that `path` always
 // holds a whole picture. Throws Code::machine when that fails.
 void write_png(const std::string& path, const Picture& picture);

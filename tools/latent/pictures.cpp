@@ -5,6 +5,7 @@
 #include "engine/data/file.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run.h"
+#include "tools/latent/scene_view.h"
 #include "tools/latent/shown.h"
 #include "tools/latent/terminal.h"
 
@@ -100,9 +101,9 @@ std::string target(const std::string& given, const RunFolder& folder, const char
   return folder / "images" + "/" + name;
 }
 
-i64 count_of(const std::string& text, i64 otherwise) {
-  const i64 n = whole_number("-n", text, 1).value_or(otherwise);
-  LAT_CHECK(n <= kMostImages, Code::usage, "-n", n, " is more than ", kMostImages);
+std::optional<i64> count_of(const std::string& text) {
+  const std::optional<i64> n = whole_number("-n", text, 1);
+  LAT_CHECK(n.value_or(1) <= kMostImages, Code::usage, "-n", *n, " is more than ", kMostImages);
   return n;
 }
 
@@ -155,21 +156,41 @@ int eval(const Args& args) {
 }
 
 int sample(const Args& args) {
-  std::string run, n, seed, out;
+  std::string run, n, seed, views, orbit, scene, out;
   MachineFlags flags;
-  if (!parse_options("sample", "Images from the prior.",
+  if (!parse_options("sample",
+                     "Images from the prior. Of a scene model: what it predicts of test scenes.",
                      {{"RUN", &run, "the run's folder, or latest"},
-                      {"-n,--number", &n, "how many (64)"},
+                      {"-n,--number", &n, "how many (64 images, 4 scenes)"},
                       {"--seed", &seed, "another seed, other images (0)"},
+                      {"--views", &views, "scenes: predicted from so many views (0,1,2,4)"},
+                      {"--scene", &scene, "scenes: the test scene to begin with (0)"},
+                      {"--orbit", &orbit, "scenes: one of them from so many cameras all around"},
                       {"-o,--output", &out, "PNG file (in the run's images)"},
                       {"--threads", &flags.threads, "threads (all usable cores)"}},
                      args))
     return 0;
-  const i64 count = count_of(n, 64);
-  const i64 from = whole_number("--seed", seed, 0).value_or(0);
+  constexpr i64 kMostCameras = 360;
+  const std::optional<i64> cameras = whole_number("--orbit", orbit, 1);
+  LAT_CHECK(cameras.value_or(1) <= kMostCameras, Code::usage, "--orbit", *cameras,
+            " cameras are more than ", kMostCameras);
+  LAT_CHECK(!cameras || n.empty(), Code::usage, "--orbit",
+            "shows one scene: --scene says which, and -n has no place");
+  const std::optional<i64> count = count_of(n);
+  ScenePlan plan{.first = whole_number("--scene", scene, 0).value_or(0),
+                 .views = whole_numbers("--views", views, 0),
+                 .seed = static_cast<u64>(whole_number("--seed", seed, 0).value_or(0))};
   const LoadedRun loaded = load_run(run, flags);
-  deliver(shown(*loaded.training, loaded.preset)->samples(count, static_cast<u64>(from)),
-          target(out, loaded.folder, "samples.png"));
+  const auto pictures = shown(*loaded.training, loaded.preset);
+  plan.scenes = count.value_or(pictures->usual());
+  Picture picture;
+  if (cameras)
+    picture = orbit_sheet(scenes(*loaded.training, "--orbit"), plan, *cameras);
+  else if (!views.empty() || !scene.empty())
+    picture = scene_sheet(scenes(*loaded.training, views.empty() ? "--scene" : "--views"), plan);
+  else
+    picture = pictures->samples(plan.scenes, plan.seed);
+  deliver(picture, target(out, loaded.folder, cameras ? "orbit.png" : "samples.png"));
   return 0;
 }
 
@@ -183,7 +204,7 @@ int reconstruct(const Args& args) {
                       {"--threads", &flags.threads, "threads (all usable cores)"}},
                      args))
     return 0;
-  const i64 count = count_of(n, 16);
+  const i64 count = count_of(n).value_or(16);
   const LoadedRun loaded = load_run(run, flags);
   check_latents(loaded, "reconstruct");
   deliver(reconstruction_sheet(images(*loaded.training, "reconstruct"), count),

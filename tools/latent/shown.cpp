@@ -6,14 +6,14 @@
 
 #include "models/metrics/scene_report.h"
 #include "tools/latent/run.h"
+#include "tools/latent/scene_view.h"
 #include "tools/latent/terminal.h"
 
 namespace lat::tools {
 
 namespace {
 
-// Pictures of about this many pixels a side on a sheet.
-constexpr i64 kTile = 64;
+constexpr i64 kTile = 64;  // pixels a side, about, of an image on a sheet
 
 TileOptions tiles(const models::Example& e, i64 columns) {
   return {.columns = columns, .gap = 2, .zoom = std::max<i64>(1, kTile / std::max(e.h, e.w))};
@@ -56,13 +56,13 @@ class ShownImages : public Shown {
     write_png(folder / "images/traverse.png", traverse_sheet(t_, {.dims = top_latents(e, 8)}));
   }
   Picture samples(i64 n, u64 seed) override { return sample_sheet(t_, n, seed); }
+  i64 usual() const override { return 64; }
 
  private:
   models::ImageTraining& t_;
   bool bernoulli_;
 };
 
-// A grid: a row of images for each number of context views.
 class ShownScenes : public Shown {
  public:
   explicit ShownScenes(models::SceneTraining& t) : t_(t) {}
@@ -82,56 +82,10 @@ class ShownScenes : public Shown {
     return models::report(t_, {}, progress).named();
   }
 
-  // For each scene: the view asked for and the given ones; then, given 0, 1, 2, 4 ... of them, mean prediction, samples,
-  // and the spread of the predictions.
-  Picture samples(i64 n, u64 seed) override {
-    const models::SceneExample& e = t_.example();
-    const i64 S = e.size, N = e.contexts;
-    const size_t size = static_cast<size_t>(3 * S * S);
-    constexpr i64 kDraws = 16, kDrawn = 3;
-    const i64 columns = std::max(N + 1, kDrawn + 2);
-    std::vector<Panel> panels;
-    for (i64 scene = 0; scene < n; ++scene) {
-      const models::SceneTraining::Seen all = t_.views(scene, N + 1);
-      std::array<float, 7> pose;
-      std::copy(all.poses.begin() + 7 * N, all.poses.end(), pose.begin());
-      const auto view = [&](i64 k) { return all.images.begin() + k * static_cast<i64>(size); };
-      std::vector<float> top(view(N), view(N + 1));
-      top.insert(top.end(), view(0), view(N));
-      panels.push_back(
-          {scene == 0 ? "the view asked for; the views given" : "", grid(top, columns)});
-      for (i64 known = 0; known <= N; known = known == 0 ? 1 : 2 * known) {
-        const std::vector<float> x =
-            t_.predictions(t_.representation(t_.views(scene, known)), pose, kDraws, seed);
-        std::vector<float> row(2 * size);
-        for (size_t i = 0; i < size; ++i) {
-          double sum = 0, squares = 0;
-          for (i64 k = 0; k < kDraws; ++k) {
-            const double v = x[static_cast<size_t>(k) * size + i];
-            sum += v, squares += v * v;
-          }
-          const double mean = sum / kDraws;
-          row[i] = static_cast<float>(mean);
-          row[size + i] =
-              static_cast<float>(4 * std::sqrt(std::max(0.0, squares / kDraws - mean * mean)));
-        }
-        row.insert(row.end(), x.begin(), x.begin() + static_cast<i64>(kDrawn * size));
-        panels.push_back(
-            {scene == 0 ? cat("given ", known, ": mean, spread x 4, ", kDrawn, " draws") : "",
-             grid(row, columns)});
-      }
-    }
-    return stack(panels);
-  }
+  Picture samples(i64 n, u64 seed) override { return scene_sheet(t_, {.scenes = n, .seed = seed}); }
+  i64 usual() const override { return 4; }
 
  private:
-  Picture grid(std::vector<float> images, i64 columns) const {
-    const i64 S = t_.example().size, n = static_cast<i64>(images.size()) / (3 * S * S);
-    for (float& x : images) x = std::clamp(x, 0.0f, 1.0f);
-    return tile({images.data(), n, S, S, 3},
-                {.columns = columns, .gap = 2, .zoom = std::max<i64>(1, kTile / S)});
-  }
-
   models::SceneTraining& t_;
 };
 
@@ -148,6 +102,109 @@ models::ImageTraining& images(models::Training& training, const std::string& com
   auto* const t = dynamic_cast<models::ImageTraining*>(&training);
   LAT_CHECK(t, Code::usage, command, "this run's model does not code images one by one");
   return *t;
+}
+
+namespace {
+
+// The numbers of given views that a plan names.
+std::vector<i64> views_of(const models::SceneTraining& t, const ScenePlan& plan) {
+  const i64 most = t.example().contexts;
+  std::vector<i64> views = plan.views;
+  for (const i64 n : views)
+    LAT_CHECK(n <= most, Code::usage, "--views", n, " views are too many: this model takes 0 to ",
+              most);
+  if (!views.empty()) return views;
+  for (i64 n = 0; n < most; n = n == 0 ? 1 : 2 * n) views.push_back(n);
+  views.push_back(most);
+  return views;
+}
+
+// Images of a scene, (n,H,W,3), in rows.
+Picture scene_images(const models::SceneTraining& t, const std::vector<float>& images,
+                     i64 columns) {
+  const i64 S = t.example().size, n = static_cast<i64>(images.size()) / (3 * S * S);
+  return tile({images.data(), n, S, S, 3},
+              {.columns = columns, .gap = 2, .zoom = std::max<i64>(1, kTile / S)});
+}
+
+void append(std::vector<float>& to, const std::vector<float>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+Picture scene_sheet(models::SceneTraining& t, const ScenePlan& plan) {
+  constexpr i64 kDrawn = 3;
+  const i64 N = t.example().contexts;
+  const i64 columns = std::max(N + 1, kDrawn + 2);
+  const std::vector<i64> views = views_of(t, plan);
+  const rooms::Scenes test = test_scenes(t);
+  std::vector<Panel> panels;
+  for (i64 k = plan.first; k < plan.first + plan.scenes; ++k) {
+    const rooms::Scene scene = test.scene(k);
+    const rooms::Camera asked = test.camera(scene, k, N);
+    const std::vector<float> truth = t.views(scene, {asked}).images;
+    std::vector<float> row = truth;
+    append(row, t.views(k, N).images);
+    panels.push_back({cat("scene ", k, ": the view asked for; the views given, 1 to ", N),
+                      scene_images(t, row, columns)});
+    for (const i64 n : views) {
+      const Guess g = guess(t, t.representation(t.views(k, n)), asked, kDraws, plan.seed);
+      row = g.mean;
+      append(row, heat(g.spread));
+      row.insert(row.end(), g.draws.begin(),
+                 g.draws.begin() + kDrawn * static_cast<i64>(g.mean.size()));
+      const double error = rmse(g.mean.data(), truth.data(), static_cast<i64>(truth.size()));
+      panels.push_back(
+          {cat(n == 0 ? "given none" : cat("given ", n), ": mean, RMSE ", fixed(error, 3),
+               "; spread ", fixed(g.unsure, 3), "; ", kDrawn, " draws"),
+           scene_images(t, row, columns)});
+    }
+  }
+  panels.push_back({cat("spread: black 0, red, yellow, white ", kMostSpread, " and above"), {}});
+  return stack(panels);
+}
+
+Picture orbit_sheet(models::SceneTraining& t, const ScenePlan& plan, i64 cameras) {
+  constexpr i64 kAcross = 12, kMap = 120;
+  const std::vector<i64> views = views_of(t, plan);
+  const i64 k = plan.first, most = *std::max_element(views.begin(), views.end());
+  const rooms::Scenes test = test_scenes(t);
+  const rooms::Scene scene = test.scene(k);
+  const auto given = [&](i64 n) {
+    std::vector<rooms::Camera> out;
+    for (i64 v = 0; v < n; ++v) out.push_back(test.camera(scene, k, v));
+    return out;
+  };
+  const std::vector<rooms::Camera> ring = orbit(test.world, cameras);
+  const auto known = t.representation(t.views(scene, given(most)));
+  std::vector<Panel> panels;
+  for (i64 first = 0; first < cameras; first += kAcross) {
+    std::vector<float> truth, mean, spread;
+    for (i64 c = first; c < std::min(cameras, first + kAcross); ++c) {
+      const rooms::Camera& camera = ring[static_cast<size_t>(c)];
+      const Guess g = guess(t, known, camera, kDraws, plan.seed);
+      append(truth, t.views(scene, {camera}).images);
+      append(mean, g.mean);
+      append(spread, heat(g.spread));
+    }
+    append(truth, mean);
+    append(truth, spread);
+    panels.push_back({first > 0 ? ""
+                                : cat("scene ", k, " all around: true; predicted given ", most,
+                                      " views; spread"),
+                      scene_images(t, truth, std::min(cameras - first, kAcross))});
+  }
+  std::vector<Picture> maps;
+  for (const i64 n : views) {
+    const SpreadMap map(t, k, t.representation(t.views(scene, given(n))));
+    maps.push_back(
+        stack({{cat("given ", n, ": ", fixed(map.mean(), 3)), map.draw(kMap, given(n), {})}}));
+  }
+  panels.push_back({cat("spread by where the camera is, black 0 to white ", kMostSpread,
+                        "; given cameras white"),
+                    beside(maps, 0)});
+  return stack(panels);
 }
 
 Picture reconstruction_sheet(models::ImageTraining& t, i64 n) {

@@ -30,14 +30,27 @@ class Shown {
   virtual std::vector<std::pair<std::string, double>> report(const std::function<void(double)>&) {
     return {};
   }
-  // What `latent sample` draws.
+  // What `latent sample` draws: n images or scenes, `usual()` where nobody says.
   virtual Picture samples(i64 n, u64 seed) = 0;
+  virtual i64 usual() const = 0;
 };
 
 std::unique_ptr<Shown> shown(models::Training& training, const std::string& preset);
 
 // A run on images; Code::usage, naming `command`, for another kind.
 models::ImageTraining& images(models::Training& training, const std::string& command);
+
+// The pictures of a model of scenes. Numbers of given views above the model's are Code::usage.
+struct ScenePlan {
+  i64 first = 0, scenes = 4;    // test scenes first .. first + scenes - 1
+  std::vector<i64> views = {};  // numbers of given views; {}: 0, 1, 2, 4 ... and the most
+  u64 seed = 0;
+};
+// For each scene the view asked for and the given ones; then what is predicted, for each number of given views.
+Picture scene_sheet(models::SceneTraining& training, const ScenePlan& plan);
+// One scene from cameras all around: true, predicted from the most views of the plan, and its spread; then maps of the
+// spread for each number of given views.
+Picture orbit_sheet(models::SceneTraining& training, const ScenePlan& plan, i64 cameras);
 
 // The pictures of a model of images.
 Picture reconstruction_sheet(models::ImageTraining& training, i64 n);

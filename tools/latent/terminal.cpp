@@ -42,10 +42,10 @@ void flush_print() { check_written(std::fflush(stdout) == 0); }
 
 void say_line(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
 
-bool is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+bool is_terminal(int file) { return ::isatty(file) == 1; }
 
-bool colours() {
-  if (!is_terminal() || !variable("NO_COLOR").empty()) return false;
+bool colours(int file) {
+  if (!is_terminal(file) || !variable("NO_COLOR").empty()) return false;
   const std::string terminal = variable("TERM");
   if (terminal.empty() || terminal == "dumb") return false;
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
@@ -56,10 +56,16 @@ bool colours() {
   return true;
 }
 
-int columns() {
+int columns(int file) {
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  if (::ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   return 80;
+}
+
+int rows(int file) {
+  winsize size{};
+  if (::ioctl(file, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) return size.ws_row;
+  return 24;
 }
 
 std::string fixed(double value, int decimals) {

@@ -18,9 +18,11 @@ void say(const Ts&... parts) {
   say_line(cat(parts...));
 }
 
-bool is_terminal();  // standard error
-bool colours();      // a terminal with 24-bit colour and UTF-8, and no NO_COLOR
-int columns();       // of it; 80 where unknown
+// Of standard error, or of another open file.
+bool is_terminal(int file = 2);
+bool colours(int file = 2);  // a terminal with 24-bit colour and UTF-8, and no NO_COLOR
+int columns(int file = 2);   // 80 where unknown
+int rows(int file = 2);      // 24 where unknown
 
 // Fixed decimals, and 16,384.
 std::string fixed(double value, int decimals);
