@@ -152,6 +152,7 @@ class Gqn : public Configured<Config, SceneModel> {
   Tensor represent(const Tensor& images, const Tensor& poses, const Tensor& present) override {
     constexpr double kGrid = 192;  // |psi| < 64
     const i64 B = images.dim[0], N = images.dim[1], H = images.dim[2], W = images.dim[3];
+    const Checkpoint segment(*images.ctx, config.checkpoint);
     const Tensor psi = (*view_)(reshape(images, {B * N, H, W, 3}), reshape(poses, {B * N, kPose}));
     const i64 h = psi.dim[1], w = psi.dim[2], R = psi.dim[3];
     const Tensor exact = reshape((psi + kGrid) - kGrid, {B, N, h, w, R});

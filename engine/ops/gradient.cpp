@@ -163,7 +163,6 @@ class Backprop {
 
   // The tensors of node n's segment up to that node, with the same attributes: the draws' streams are among them.
   void compute_again(size_t n) {
-    const NoGrad off(ctx_);
     const Tape& tape = ctx_.tape;
     segment_ = tape.nodes[n].segment;
     const Segment& segment = tape.segments[static_cast<size_t>(segment_)];

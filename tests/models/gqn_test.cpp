@@ -107,6 +107,54 @@ TEST_CASE(
   }
 }
 
+// The loss of each step, and the hash and the work memory after the last.
+struct Trained {
+  std::vector<double> losses;
+  std::string hash;
+  i64 work = 0;
+};
+
+Trained trained(const Context::Options& options, const std::string& checkpoint, int steps) {
+  Context ctx(options);
+  Settings settings = kSmall;
+  settings.insert(settings.end(), {{"layers", "4"}, {"checkpoint", checkpoint}});
+  auto m = gqn(settings);
+  m->build(ctx, {.size = 16, .contexts = 2});
+  m->schedule(0, 1);
+  Adam adam(m->params(), {.lr = 1e-3});
+  const Scenes s(ctx, 4, 2);
+  const Views& v = s.views;
+  Step learn(ctx, "learn", [&](Tensor images, Tensor poses, Tensor present, Tensor x, Tensor pose) {
+    return models::total(m->train_step({images, poses, present, x, pose}, Rng(ctx), adam));
+  });
+  Trained out;
+  for (int i = 0; i < steps; ++i)
+    out.losses.push_back(item(learn(v.images, v.poses, v.present, v.image, v.pose)));
+  out.hash = m->params().hash();
+  if (!options.eager) out.work = learn.program().work_bytes;
+  return out;
+}
+
+TEST_CASE("gqn: checkpointing takes less memory and changes no bit") {
+  const auto same = [](const Context::Options& a, const Context::Options& b, int steps) {
+    const Trained plain = trained(a, "no", steps), less = trained(b, "yes", steps);
+    CHECK(plain.losses == less.losses);
+    CHECK(plain.hash == less.hash);
+    for (const double loss : less.losses) CHECK(std::isfinite(loss));
+    CHECK(less.losses.front() != less.losses.back());
+    return std::pair(plain.work, less.work);
+  };
+  const auto [plain, less] = same({}, {}, 20);
+  CAPTURE(plain);
+  CAPTURE(less);
+  CHECK(less < 0.6 * static_cast<double>(plain));
+  same({}, {.threads = 3}, 20);
+  same({}, {.eager = true}, 20);
+  same({.threads = 3, .eager = true}, {}, 20);
+  same({.shards = 2}, {.shards = 2}, 20);
+  same({}, {.device = "emulated"}, 2);
+}
+
 TEST_CASE("gqn: terms are nats per view") {
   Context ctx;
   auto m = gqn(kSmall);
