@@ -140,18 +140,19 @@ int eval(const Args& args) {
 int sample(const Args& args) {
   std::string run, n, seed, out;
   MachineFlags flags;
-  if (!parse_options("sample", "Images from the prior.",
+  if (!parse_options("sample", "Images from the prior; views or curves that are predicted.",
                      {{"RUN", &run, "the run's folder, or latest"},
-                      {"-n,--number", &n, "how many (64)"},
+                      {"-n,--number", &n, "how many (64 images, 6 curves)"},
                       {"--seed", &seed, "another seed, other images (0)"},
                       {"-o,--output", &out, "PNG file (in the run's images)"},
                       {"--threads", &flags.threads, "threads (all usable cores)"}},
                      args))
     return 0;
-  const i64 count = count_of(n, 64);
+  const i64 asked = count_of(n, 0);
   const i64 from = whole_number("--seed", seed, 0).value_or(0);
   const LoadedRun loaded = load_run(run, flags);
-  deliver(shown(*loaded.training, loaded.preset)->samples(count, static_cast<u64>(from)),
+  const std::unique_ptr<Shown> what = shown(*loaded.training, loaded.preset);
+  deliver(what->samples(asked > 0 ? asked : what->usual_samples(), static_cast<u64>(from)),
           target(out, loaded.folder, "samples.png"));
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "models/curve_training.h"
 #include "models/image_training.h"
 #include "models/scene_training.h"
 #include "tools/latent/picture.h"
@@ -25,6 +26,8 @@ class Shown {
   virtual void draw(const RunFolder& folder, const models::Evaluation& e) = 0;
   // What `latent sample` draws.
   virtual Picture samples(i64 n, u64 seed) = 0;
+  // How many of them, where nobody says.
+  virtual i64 usual_samples() const { return 64; }
 };
 
 std::unique_ptr<Shown> shown(models::Training& training, const std::string& preset);
