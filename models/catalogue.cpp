@@ -6,6 +6,7 @@ std::unique_ptr<Model> make_vae();
 std::unique_ptr<Model> make_beta_vae();
 std::unique_ptr<Model> make_linear_vae();
 std::unique_ptr<Model> make_gqn();
+std::unique_ptr<Model> make_neural_process();
 
 const std::vector<Entry>& catalogue() {
   static const std::vector<Entry> kModels{
@@ -14,6 +15,8 @@ const std::vector<Entry>& catalogue() {
        make_beta_vae},
       {"linear_vae", "Lucas et al. 2019, eq. 7", "digits", make_linear_vae},
       {"gqn", "Eslami, Rezende et al. 2018, eqs. S1 to S16", "rooms", make_gqn},
+      {"neural_process", "Garnelo et al. 2018, eqs. 1 to 4 and 9; Kim et al. 2019", "curves",
+       make_neural_process},
   };
   return kModels;
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "models/curve_training.h"
 #include "models/image_training.h"
 #include "models/scene_training.h"
 
@@ -23,6 +24,13 @@ std::unique_ptr<models::Training> training(const std::string& name,
     return std::make_unique<models::SceneTraining>(
         options, std::move(scenes), rooms::Scenes{},
         models::SceneExample{.size = 16, .contexts = 2},
+        models::TrainConfig{.batch = 4, .test_batch = 4});
+  }
+  if (auto curves = models::cast<models::CurveModel>(model)) {
+    for (const char* const key : {"latent", "heads"}) curves->set(std::string("model.") + key, "4");
+    curves->set("model.width", "32");
+    return std::make_unique<models::CurveTraining>(
+        options, std::move(curves), curves::Curves{}, models::CurveExample{},
         models::TrainConfig{.batch = 4, .test_batch = 4});
   }
   const bool shapes = name == "beta_vae";

@@ -296,6 +296,33 @@ TEST_CASE("worlds are shown as sheets: a row for each scene, a column for each v
   check_refused(in, {"data", "show", "room"}, 2, {"Did you mean 'rooms'?"});
 }
 
+TEST_CASE("curves: a neural process trains, goes on, is judged and drawn") {
+  const Folder in;
+  const auto small = [](const std::string& preset) {
+    return Words{"train", preset,          "--json", "--device",     "cpu",
+                 "--set", "model.width=8", "--set",  "train.batch=4"};
+  };
+  CHECK(hash_of(in, small("anp") + Words{"--steps", "10", "--out", "r"}) != "");
+  CHECK(hash_of(in, {"train", "--resume", "r", "--steps", "20", "--json", "--threads", "2"}) ==
+        hash_of(in, small("anp") + Words{"--steps", "20"}));
+  const Outcome o = run(in, small("cnp") + Words{"--steps", "3"});
+  REQUIRE_MESSAGE(o.code == 0, o.err);
+  CHECK(value(o.out, "model") == "neural_process");
+  CHECK(value(o.out, "data") == "curves");
+  CHECK(keys(o.out.substr(o.out.find("\"test\": ") + 8))
+            .starts_with("elbo recon kl active latents examples nll_5 joint_5 exact_5"));
+  CHECK(std::stod(value(o.out, "nll_10")) == doctest::Approx(std::stod(value(o.out, "recon"))));
+  CHECK(std::stod(value(o.out, "exact_10")) == doctest::Approx(-0.69).epsilon(0.05));
+  REQUIRE(run(in, {"sample", "r", "-n", "2", "-o", "two.png"}).code == 0);
+  const lat::tools::Picture two = lat::tools::read_png(in / "two.png");
+  CHECK(two.h > 400);
+  CHECK(two.w > 800);
+  CHECK(fs::exists(in / "r/images/curves.png"));
+  check_refused(in, small("cnp") + Words{"--steps", "1", "--data", "shapes"}, 2,
+                {"'shapes' holds no curves", "'curves'"});
+  check_refused(in, {"reconstruct", "r"}, 2, {"does not code images"});
+}
+
 TEST_CASE("damaged and foreign checkpoints are refused with the file's name") {
   const Folder in;
   REQUIRE(run(in, tiny("vae") + Words{"--steps", "2", "--out", "r"}).code == 0);

@@ -159,9 +159,9 @@ int sample(const Args& args) {
   std::string run, n, seed, views, orbit, scene, out;
   MachineFlags flags;
   if (!parse_options("sample",
-                     "Images from the prior. Of a scene model: what it predicts of test scenes.",
+                     "Images from the prior; test scenes or curves as a model predicts them.",
                      {{"RUN", &run, "the run's folder, or latest"},
-                      {"-n,--number", &n, "how many (64 images, 4 scenes)"},
+                      {"-n,--number", &n, "how many (64 images, 4 scenes, 6 curves)"},
                       {"--seed", &seed, "another seed, other images (0)"},
                       {"--views", &views, "scenes: predicted from so many views (0,1,2,4)"},
                       {"--scene", &scene, "scenes: the test scene to begin with (0)"},

@@ -17,6 +17,14 @@ constexpr Alias kAliases[] = {
     {"linear-vae", "linear_vae"},
 };
 
+// What the neural processes share.
+Keys curves(Keys keys) {
+  const Keys shared{{"data.contexts", "10"},    {"model.width", "64"}, {"train.batch", "32"},
+                    {"train.test_batch", "64"}, {"train.lr", "0.003"}, {"train.lr_last", "0.02"}};
+  keys.insert(keys.begin(), shared.begin(), shared.end());
+  return keys;
+}
+
 }  // namespace
 
 const std::vector<Preset>& presets() {
@@ -76,6 +84,17 @@ const std::vector<Preset>& presets() {
         {"train.test_batch", "32"},
         {"train.lr", "0.001"},
         {"train.lr_last", "0.1"}}},
+      {"cnp", "neural_process", "curves", 4000,
+       "a conditional neural process (Garnelo et al. 2018, Conditional Neural Processes)",
+       curves({})},
+      {"np", "neural_process", "curves", 4000,
+       "the same with a latent function, z of 16 (Garnelo et al. 2018, Neural Processes)",
+       curves({{"model.latent", "16"}})},
+      {"attentive-cnp", "neural_process", "curves", 4000,
+       "a conditional neural process whose targets attend to the points, in 4 heads",
+       curves({{"model.heads", "4"}})},
+      {"anp", "neural_process", "curves", 4000, "attention and a latent function (Kim et al. 2019)",
+       curves({{"model.heads", "4"}, {"model.latent", "16"}})},
       {"demo",
        "vae",
        "shapes",

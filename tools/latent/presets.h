@@ -8,13 +8,15 @@
 
 namespace lat::tools {
 
+using Keys = std::vector<std::pair<const char*, const char*>>;
+
 struct Preset {
   const char* name;
   const char* model;
   const char* data;
   i64 steps;
   const char* help;
-  std::vector<std::pair<const char*, const char*>> keys;
+  Keys keys;
 };
 
 const std::vector<Preset>& presets();

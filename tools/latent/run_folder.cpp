@@ -184,6 +184,20 @@ void RunFolder::describe_scenes(const rooms::Scenes& world) const {
       std::ios::trunc);
 }
 
+void RunFolder::describe_curves(const curves::Curves& world) const {
+  put(*this / "data.json",
+      Json::object({{"name", "curves"},
+                    {"source", "drawn while training goes on, from the seed; no curve twice"},
+                    {"seed", world.seed},
+                    {"length", world.process.length},
+                    {"scale", world.process.scale},
+                    {"noise", world.process.noise},
+                    {"from", world.from},
+                    {"to", world.to}})
+          .pretty(),
+      std::ios::trunc);
+}
+
 void RunFolder::write_config(const Json& config) const {
   put(*this / "config.json", config.pretty(), std::ios::trunc);
 }

@@ -27,6 +27,7 @@ class RunFolder {
   // data.json, with digests: a fraction of a second for large sets.
   void describe_data(const DataSet& data) const;
   void describe_scenes(const rooms::Scenes& world) const;
+  void describe_curves(const curves::Curves& world) const;
   // A further command that worked on this run.
   void add_command(const std::string& command) const;
   void write_config(const Json& config) const;

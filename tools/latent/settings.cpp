@@ -106,6 +106,16 @@ models::SceneExample Config::scenes() const {
   return {options_.size > 0 ? options_.size : kSize, options_.contexts};
 }
 
+models::CurveExample Config::curves() const {
+  LAT_CHECK(data == "curves", Code::usage, "--data", "'", data,
+            "' holds no curves; this model learns from 'curves'");
+  models::CurveExample e;
+  e.contexts = options_.contexts;
+  e.least = std::min(e.least, e.contexts);
+  e.targets = options_.targets;
+  return e;
+}
+
 Json Config::json() {
   std::vector<Json::Member> values, ends;
   for (const Field& f : keys())
@@ -242,6 +252,9 @@ std::unique_ptr<models::Training> make_training(Config& config, const Machine& m
   if (auto scenes = models::cast<models::SceneModel>(config.model))
     return std::make_unique<models::SceneTraining>(options, std::move(scenes), config.world(),
                                                    config.scenes(), config.train);
+  if (auto curves = models::cast<models::CurveModel>(config.model))
+    return std::make_unique<models::CurveTraining>(options, std::move(curves), curves::Curves{},
+                                                   config.curves(), config.train);
   fail(Code::unsupported, "train", "no data fit the model '", config.preset().model, "'");
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/curve_training.h"
 #include "models/scene_training.h"
 #include "models/training.h"
 #include "tools/latent/json.h"
@@ -43,6 +44,8 @@ class Config {
   // The same where the data are scenes.
   rooms::Scenes world() const;
   models::SceneExample scenes() const;
+  // The same where they are curves.
+  models::CurveExample curves() const;
   // A folder of its own name when only a folder is given.
   void set_data(const std::string& name, const std::string& path, const std::string& origin);
 
@@ -56,7 +59,7 @@ class Config {
  private:
   struct Data {
     i64 size = 0, limit = 0;
-    i64 contexts = 4, objects = 0;
+    i64 contexts = 4, targets = 20, objects = 0;
     double radius = 0;
     bool upright = false;
     template <class F>
@@ -64,7 +67,9 @@ class Config {
       f("size", size, "pixels a side; 0: the set's own", 0, 8192);
       f("upright", upright, "shapes: none is turned");
       f("limit", limit, "at most so many training images; 0: all", 0, 1000000000);
-      f("contexts", contexts, "scenes: the most views that are given", 1, 32);
+      f("contexts", contexts, "scenes: the most views that are given; curves: the most points", 1,
+        32);
+      f("targets", targets, "curves: points that are asked for", 1, 1024);
       f("objects", objects, "rooms: so many in each; 0: one to three", 0, 3);
       f("radius", radius,
         "rooms: of the largest objects, the least being 3/4 of it; 0: 0.45 to 0.75", 0, 1.2);

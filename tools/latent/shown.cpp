@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "models/metrics/scene_report.h"
+#include "tools/latent/chart.h"
 #include "tools/latent/run.h"
 #include "tools/latent/scene_view.h"
 #include "tools/latent/terminal.h"
@@ -89,11 +90,90 @@ class ShownScenes : public Shown {
   models::SceneTraining& t_;
 };
 
+// A row for each curve: the model's prediction, and what the process that drew it would predict.
+class ShownCurves : public Shown {
+ public:
+  explicit ShownCurves(models::CurveTraining& t) : t_(t) {}
+
+  std::string model() const override {
+    const models::CurveExample& e = t_.example();
+    return cat(e.least, " to ", e.contexts, " points given, ", e.targets, " asked for");
+  }
+  std::string data() const override { return "drawn anew at every step"; }
+  const char* unit() const override { return "curves"; }
+  void describe_data(const RunFolder& folder) const override { folder.describe_curves(t_.world()); }
+  void draw(const RunFolder& folder, const models::Evaluation&) override {
+    write_png(folder / "images/curves.png", samples(usual(), 0));
+  }
+  i64 usual() const override { return 6; }
+
+  Picture samples(i64 n, u64 seed) override {
+    const models::CurveExample& e = t_.example();
+    constexpr Rgb8 kModel = {25, 118, 210}, kProcess = {46, 125, 50};
+    std::vector<float> at;
+    constexpr int kPlaces = 161;
+    for (int i = 0; i < kPlaces; ++i)
+      at.push_back(static_cast<float>(t_.world().from +
+                                      i * (t_.world().to - t_.world().from) / (kPlaces - 1)));
+    const i64 draws = t_.draws() ? kDraws : 1;
+    std::vector<Panel> panels;
+    for (i64 curve = 0; curve < n; ++curve) {
+      const i64 few = std::min<i64>(5, e.contexts);
+      const i64 given = std::array{e.least, few, e.contexts}[static_cast<size_t>(curve % 3)];
+      const models::CurveTraining::Seen seen = t_.points(curve, given);
+      const models::CurveTraining::Seen many = t_.points(curve, kEnough);
+      const curves::Process& process = t_.world().process;
+      const std::vector<double> truth = curves::posterior(process, many.x, many.y, at).mean;
+      const std::vector<curves::Marginals> drawn = t_.predictions(seen, at, draws, seed);
+      Chart left = band(seen, at, models::mixture(drawn), kModel);
+      if (draws > 1)
+        for (size_t k = 0; k < kShown; ++k) left.line(at, drawn[k].mean, kModel, 1, 0.7);
+      Chart right = band(seen, at, curves::posterior(process, seen.x, seen.y, at), kProcess);
+      for (Chart* const chart : {&left, &right}) {
+        chart->line(at, truth, {216, 27, 96}, 1.5);
+        for (size_t i = 0; i < seen.x.size(); ++i)
+          chart->dot(seen.x[i], seen.y[i], {20, 20, 20}, 3.5);
+      }
+      panels.push_back({curve == 0 ? cat("given ", given,
+                                         " points (black) of a curve (red): mean "
+                                         "+- 2 sigma. Left: the model",
+                                         draws > 1 ? cat(", ", kShown, " draws of z") : "",
+                                         ". Right: the Gaussian process that drew it")
+                                   : cat("given ", given),
+                        beside({left.picture(), right.picture()}, 8)});
+    }
+    return stack(panels);
+  }
+
+ private:
+  static constexpr i64 kDraws = 64, kEnough = 60;  // points that leave no doubt about a curve
+  static constexpr size_t kShown = 8;
+
+  Chart band(const models::CurveTraining::Seen& seen, const std::vector<float>& at,
+             const curves::Marginals& m, const Rgb8& colour) const {
+    double most = 2.5;
+    for (const float y : seen.y) most = std::max(most, std::fabs(y) + 0.5);
+    Chart chart(400, 200, t_.world().from, t_.world().to, -most, most);
+    std::vector<double> low, high;
+    for (size_t i = 0; i < at.size(); ++i) {
+      const double sigma = std::sqrt(std::max(0.0, m.variance[i]));
+      low.push_back(m.mean[i] - 2 * sigma), high.push_back(m.mean[i] + 2 * sigma);
+    }
+    chart.band(at, low, high, colour, 0.22);
+    chart.line(at, m.mean, colour, 2);
+    return chart;
+  }
+
+  models::CurveTraining& t_;
+};
+
 }  // namespace
 
 std::unique_ptr<Shown> shown(models::Training& t, const std::string& preset) {
   if (auto* const scenes = dynamic_cast<models::SceneTraining*>(&t))
     return std::make_unique<ShownScenes>(*scenes);
+  if (auto* const curves = dynamic_cast<models::CurveTraining*>(&t))
+    return std::make_unique<ShownCurves>(*curves);
   return std::make_unique<ShownImages>(dynamic_cast<models::ImageTraining&>(t),
                                        preset != "linear_vae");
 }
