@@ -30,6 +30,7 @@ struct Config {
   double sigma = 2;
   double sigma_last = 0.7;
   double anneal = 0.5;
+  bool checkpoint = false;
 
   template <class F>
   void fields(F&& f) {
@@ -45,6 +46,8 @@ struct Config {
     f("sigma", sigma, "standard deviation of a pixel at the first step", 1e-3, 100);
     f("sigma_last", sigma_last, "... and at the last", 1e-3, 100);
     f("anneal", anneal, "share of the steps in which sigma falls, linearly", 0, 1);
+    f("checkpoint", checkpoint,
+      "compute a layer's tensors again in the backward pass: less memory, more time, same bits");
   }
 };
 
@@ -163,6 +166,7 @@ class Gqn : public Configured<Config, SceneModel> {
     LstmState g = start(asked), e = g;
     Tensor u = canvas(asked), kls;  // (B,H,W,canvas)
     for (i64 l = 0; l < config.layers; ++l) {
+      const Checkpoint segment(*u.ctx, config.checkpoint);
       const Normal prior = split(p.prior(g.h));
       e = advance(p.inference, sees, e, concat({g.h, p.look(u)}));
       const Normal q = split(p.posterior(e.h));

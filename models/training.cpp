@@ -142,6 +142,7 @@ void Training::save(const std::string& folder, const Metadata& metadata) {
 
 void Training::load(const std::string& folder) {
   load_params(latest_checkpoint(folder), model_->params());
+  model_->schedule(1, 1);
 }
 
 void Training::resume(const std::string& folder) {

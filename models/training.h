@@ -85,7 +85,7 @@ class Training {
   void save(const std::string& folder, const Metadata& metadata);
   // Values, moments and step from the newest checkpoint below `folder`.
   void resume(const std::string& folder);
-  // Values alone, for evaluating and sampling.
+  // Values alone, for evaluating and sampling, schedules at their end.
   void load(const std::string& folder);
 
   i64 done() const { return done_; }

@@ -202,6 +202,20 @@ void Context::call(K kernel, DType real, std::initializer_list<Operand> operands
   p.work_bytes = std::max(p.work_bytes, work_.used() - work_.offset(p.work));
 }
 
+bool Context::written_since(size_t call, const Tensor& t) const {
+  const char* const begin = static_cast<const char*>(t.data);
+  for (size_t i = call; i < recorded_calls(); ++i) {
+    const Call& c = program_->calls[i];
+    for (int32_t j = 0; j < c.count; ++j) {
+      const size_t a = static_cast<size_t>(c.first + j);
+      if (std::strchr("wWaA", rows_[c.kernel].roles[j]) == nullptr) continue;
+      const char* const at = static_cast<const char*>(program_->args[a].p);
+      if (at < begin + t.bytes() && begin < at + program_->bytes[a]) return true;
+    }
+  }
+  return false;
+}
+
 void Context::call_now(K kernel, DType real, std::initializer_list<Operand> operands) {
   const FloatGuard guard;
   std::array<Arg, kMaxOperands> args;

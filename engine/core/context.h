@@ -94,6 +94,10 @@ class Context {
   void replay(const Program& program, size_t begin, size_t end);
 
   bool recording() const { return program_ != nullptr; }
+  // Calls that the Step at hand has recorded so far; 0 outside of one.
+  size_t recorded_calls() const { return program_ ? program_->calls.size() : 0; }
+  // Whether one of them, from number `call` on, writes to t's memory.
+  bool written_since(size_t call, const Tensor& t) const;
   // The op whose calls are being made, for messages and profiles; the Step whose body runs.
   const Op* op = nullptr;
   StepBase* step = nullptr;

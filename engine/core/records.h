@@ -19,6 +19,13 @@ struct Node {
   const Op* op;
   int32_t first, inputs, outputs;  // tensors[first ...]: inputs, then outputs
   int32_t first_attr, attrs;       // attributes[first_attr ...]
+  int32_t segment = -1;            // segments[segment]; -1: none
+};
+
+// The nodes made while one Checkpoint lived (tape/tape.h); no other node lies between them.
+struct Segment {
+  size_t node;  // its first node
+  size_t call;  // the first call recorded in it
 };
 
 struct Var {
@@ -33,17 +40,22 @@ struct Tape {
   std::vector<Node> nodes;
   std::vector<Tensor> tensors;
   std::vector<double> attributes;
+  std::vector<Segment> segments;
+  int32_t segment = -1;  // the one that new nodes belong to; -1: none
   u32 generation = 0;  // counts rewinds: a cached place on the tape is valid within one generation
 
   struct Mark {
-    size_t vars, nodes, tensors, attributes;
+    size_t vars, nodes, tensors, attributes, segments;
   };
-  Mark mark() const { return {vars.size(), nodes.size(), tensors.size(), attributes.size()}; }
+  Mark mark() const {
+    return {vars.size(), nodes.size(), tensors.size(), attributes.size(), segments.size()};
+  }
   void rewind(const Mark& m) {
     vars.resize(m.vars);
     nodes.resize(m.nodes);
     tensors.resize(m.tensors);
     attributes.resize(m.attributes);
+    segments.resize(m.segments);
     ++generation;
   }
   // A new variable without a node.

@@ -9,7 +9,11 @@ namespace lat {
 class Backprop {
  public:
   Backprop(Context& ctx, bool recorded, const Params* params)
-      : ctx_(ctx), recorded_(recorded), params_(params) {}
+      : ctx_(ctx), recorded_(recorded), params_(params) {
+    LAT_CHECK(ctx.tape.segment < 0, Code::state, recorded ? "grad" : "backward",
+              "is called while a Checkpoint lives, which has not seen all of its records; end its "
+              "scope before");
+  }
 
   // Marks what lies on a path from a wanted variable.
   void want(const Tensor& x) {
@@ -37,6 +41,10 @@ class Backprop {
 
   Context& ctx() const { return ctx_; }
   bool wants(u32 var) const { return var != 0 && var < needed_.size() && needed_[var] != 0; }
+  // A tensor of the tape's; within the segment that is computed a second time, the second one.
+  const Tensor& tensor(size_t i) const {
+    return i - again_from_ < again_.size() ? again_[i - again_from_] : ctx_.tape.tensors[i];
+  }
   Tensor gradient(u32 var) { return var == 0 ? Tensor{} : take(var); }
 
   void add(const Node& node, const Tensor& in, const Tensor& g) {
@@ -147,8 +155,58 @@ class Backprop {
                   "reads parameters of version ", v.version, " that have since been written (",
                   "version ", v.owner->version(), "); take gradients before the optimiser's step");
       }
-      if (wanted) differentiate(node);
+      if (!wanted) continue;
+      if (node.segment >= 0 && node.segment != segment_ && ctx_.recording()) compute_again(n);
+      differentiate(node);
     }
+  }
+
+  // The tensors of node n's segment up to that node, with the same attributes: the draws' streams are among them.
+  void compute_again(size_t n) {
+    const NoGrad off(ctx_);
+    const Tape& tape = ctx_.tape;
+    segment_ = tape.nodes[n].segment;
+    const Segment& segment = tape.segments[static_cast<size_t>(segment_)];
+    const Node &begin = tape.nodes[segment.node], &end = tape.nodes[n];
+    again_from_ = static_cast<size_t>(begin.first);
+    again_.assign(tape.tensors.begin() + begin.first,
+                  tape.tensors.begin() + end.first + end.inputs + end.outputs);
+    std::vector<std::pair<Tensor, Tensor>> made;  // the first time, the second time
+    for (size_t k = segment.node; k <= n; ++k) {
+      const Node& node = tape.nodes[k];
+      Tensor* const in = again_.data() + (static_cast<size_t>(node.first) - again_from_);
+      Tensor* const out = in + node.inputs;
+      for (Tensor* t = in; t != out; ++t)
+        if (*t && !renew(*t, made) &&
+            (t->place == Place::parameters || t->place == Place::persistent))
+          LAT_CHECK(!ctx_.written_since(segment.call, *t), Code::state, node.op->name,
+                    "is computed again by a gradient, for it was made in a Checkpoint; its input ",
+                    t->shape().text(),
+                    " has been written since; take gradients before what the segment read changes");
+      const Outputs outputs =
+          run_forward(*node.op, {in, out},
+                      {tape.attributes.data() + node.first_attr, static_cast<size_t>(node.attrs)});
+      for (size_t o = 0; o < outputs.size(); ++o) {
+        made.emplace_back(out[o], outputs[o]);
+        const u32 var = out[o].var;
+        out[o] = outputs[o];
+        out[o].var = var;
+        ctx_.stamp(out[o]);
+      }
+    }
+  }
+  // Moves t, which lies in a tensor made in the segment, to where that was made the second time.
+  static bool renew(Tensor& t, const std::vector<std::pair<Tensor, Tensor>>& made) {
+    const char* const at = static_cast<const char*>(t.data);
+    for (const auto& [was, is] : made) {
+      const i64 offset = at - static_cast<const char*>(was.data);
+      if (offset < 0 || offset + t.bytes() > was.bytes()) continue;
+      t.data = static_cast<char*>(is.data) + offset;
+      t.depth = is.depth;
+      t.generation = is.generation;
+      return true;
+    }
+    return false;
   }
 
   void differentiate(const Node& node) {
@@ -165,8 +223,8 @@ class Backprop {
   bool through_composition(const Node& node) {
     Tape& tape = ctx_.tape;
     const size_t first = static_cast<size_t>(node.first);
-    const std::vector<Tensor> in(tape.tensors.begin() + node.first,
-                                 tape.tensors.begin() + node.first + node.inputs);
+    std::vector<Tensor> in;
+    for (size_t i = 0; i < static_cast<size_t>(node.inputs); ++i) in.push_back(tensor(first + i));
     const std::vector<double> attrs(tape.attributes.begin() + node.first_attr,
                                     tape.attributes.begin() + node.first_attr + node.attrs);
     const size_t begin = tape.nodes.size();
@@ -191,14 +249,15 @@ class Backprop {
   const Params* params_;
   std::vector<char> needed_;
   std::vector<Slot> slots_;
+  int32_t segment_ = -1;       // the segment that has been computed a second time last ...
+  std::vector<Tensor> again_;  // ... and its part of the tape's tensors, from number again_from_ on
+  size_t again_from_ = 0;
 };
 
 Context& Back::ctx() const { return run_.ctx(); }
-Tensor Back::in(int i) const {
-  return run_.ctx().tape.tensors[static_cast<size_t>(node_.first + i)];
-}
+Tensor Back::in(int i) const { return run_.tensor(static_cast<size_t>(node_.first + i)); }
 Tensor Back::out(int i) const {
-  return run_.ctx().tape.tensors[static_cast<size_t>(node_.first + node_.inputs + i)];
+  return run_.tensor(static_cast<size_t>(node_.first + node_.inputs + i));
 }
 double Back::attr(int i) const {
   return run_.ctx().tape.attributes[static_cast<size_t>(node_.first_attr + i)];

@@ -14,15 +14,8 @@ Tensor Emit::out(const Shape& shape, DType dtype) {
   return t;
 }
 
-Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs) {
-  LAT_CHECK(!inputs.empty() && inputs[0], Code::state, op.name, "the first input is empty");
+Outputs run_forward(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs) {
   Context& ctx = *inputs[0].ctx;
-  bool tracked = false;
-  for (const Tensor& t : inputs) {
-    if (!t) continue;
-    ctx.check_alive(t, op.name);
-    tracked |= t.var != 0 && is_real(t.dtype);
-  }
   const Op* const outer = ctx.op;
   ctx.op = &op;
   Emit e(ctx, op, inputs, attrs);
@@ -34,18 +27,32 @@ Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const doubl
   }
   ctx.op = outer;
   for (Tensor& t : e.outputs) t.var = 0;
-  if (!tracked || !ctx.tracking) return std::move(e.outputs);
+  return std::move(e.outputs);
+}
+
+Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs) {
+  LAT_CHECK(!inputs.empty() && inputs[0], Code::state, op.name, "the first input is empty");
+  Context& ctx = *inputs[0].ctx;
+  bool tracked = false;
+  for (const Tensor& t : inputs) {
+    if (!t) continue;
+    ctx.check_alive(t, op.name);
+    tracked |= t.var != 0 && is_real(t.dtype);
+  }
+  Outputs outputs = run_forward(op, inputs, attrs);
+  if (!tracked || !ctx.tracking) return outputs;
 
   Tape& tape = ctx.tape;
   const Node node{&op,
                   static_cast<int32_t>(tape.tensors.size()),
                   static_cast<int32_t>(inputs.size()),
-                  static_cast<int32_t>(e.outputs.size()),
+                  static_cast<int32_t>(outputs.size()),
                   static_cast<int32_t>(tape.attributes.size()),
-                  static_cast<int32_t>(attrs.size())};
+                  static_cast<int32_t>(attrs.size()),
+                  tape.segment};
   tape.tensors.insert(tape.tensors.end(), inputs.begin(), inputs.end());
   tape.attributes.insert(tape.attributes.end(), attrs.begin(), attrs.end());
-  for (Tensor& t : e.outputs) {
+  for (Tensor& t : outputs) {
     if (is_real(t.dtype)) {
       ctx.stamp(t);
       t = tape.leaf(t);
@@ -54,7 +61,7 @@ Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const doubl
     tape.tensors.push_back(t);
   }
   tape.nodes.push_back(node);
-  return std::move(e.outputs);
+  return outputs;
 }
 
 Tensor emit1(const Op& op, std::initializer_list<Tensor> inputs,
@@ -62,6 +69,13 @@ Tensor emit1(const Op& op, std::initializer_list<Tensor> inputs,
   const Outputs out = emit(op, std::span<const Tensor>(inputs.begin(), inputs.size()),
                            std::span<const double>(attrs.begin(), attrs.size()));
   return out.empty() ? Tensor{} : out[0];
+}
+
+Checkpoint::Checkpoint(Context& ctx, bool on) : ctx_(ctx), outer_(ctx.tape.segment) {
+  Tape& tape = ctx.tape;
+  if (!on || outer_ >= 0) return;
+  tape.segment = static_cast<int32_t>(tape.segments.size());
+  tape.segments.push_back({tape.nodes.size(), ctx.recorded_calls()});
 }
 
 }  // namespace lat

@@ -58,6 +58,29 @@ Outputs emit(const Op& op, std::span<const Tensor> inputs, std::span<const doubl
 Tensor emit1(const Op& op, std::initializer_list<Tensor> inputs,
              std::initializer_list<double> attrs = {});
 
+// The forward alone: nothing is checked, nothing goes on the tape.
+Outputs run_forward(const Op& op, std::span<const Tensor> inputs, std::span<const double> attrs);
+
+// The records made during its life are one segment, whose tensors a gradient computes a second time: from the same
+// inputs, with the same draws, to the same bits. The first ones then end with the forward pass, and a loop over L layers
+// that are a segment each holds the tensors of one layer, not of L, for at most one more forward pass.
+//                      Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost"; Griewank & Walther 2000
+// What is not on the tape happens once: effects, taps, draws and other tensors that nothing tracked leads to. Those, what
+// enters and what leaves the segment are kept. Inside another Checkpoint it adds nothing to that one.
+// It acts where a Step records its body; where ops run at once no memory is taken twice, and nothing is computed again.
+// Code::state: a gradient taken while it lives; an input in a Buffer or in Params that is written before the gradient.
+class Checkpoint {
+ public:
+  explicit Checkpoint(Context& ctx, bool on = true);
+  ~Checkpoint() { ctx_.tape.segment = outer_; }
+  Checkpoint(const Checkpoint&) = delete;
+  Checkpoint& operator=(const Checkpoint&) = delete;
+
+ private:
+  Context& ctx_;
+  int32_t outer_;
+};
+
 // What an op's backward sees: its record, the gradients of its outputs, and where the gradients of its inputs go.
 class Backprop;  // engine/ops/gradient.cpp
 class Back {

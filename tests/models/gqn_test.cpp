@@ -7,6 +7,7 @@
 #include <random>
 
 #include "models/metrics/scene_report.h"
+#include "tests/harness/folder.h"
 
 using namespace lat;
 using models::SceneModel;
@@ -246,4 +247,64 @@ TEST_CASE("gqn: a scene that cannot be is refused by name") {
                           {.batch = 2, .test_batch = 2});
   CHECK(text([&] { t.representation(t.views(0, 3)); }).find("at most 2") != std::string::npos);
   CHECK(text([&] { t.judge(3, 2, 1); }).find("takes 0 to 2") != std::string::npos);
+}
+
+// Small and short; long runs are recorded in models/README.md.
+TEST_CASE("gqn: more views, better predictions; the room's colours are understood first") {
+  Settings settings = kSmall;
+  for (auto& [key, value] : settings) {
+    if (key == "width" || key == "r") value = "32";
+    if (key == "channels") value = "24";
+    if (key == "canvas") value = "16";
+    if (key == "layers") value = "3";
+    if (key == "sigma_last") value = "0.1";
+  }
+  rooms::Scenes world;
+  world.room.min_objects = world.room.max_objects = 1;
+  world.room.min_radius = 0.9f;
+  world.room.max_radius = 1.2f;
+  models::SceneTraining t({.threads = 2, .seed = 1}, gqn(settings), world,
+                          {.size = 16, .contexts = 4}, {.batch = 16, .test_batch = 32});
+  const double untrained = -t.evaluate(32).elbo;
+  constexpr i64 kSteps = 900, kJudged = 128;
+  for (i64 step = 0; step < kSteps; ++step) t.step(kSteps);
+  CHECK(-t.evaluate(32).elbo < untrained);
+  const models::SceneFigures none = t.judge(0, kJudged, 4), all = t.judge(4, kJudged, 4);
+  const models::SceneBaselines others = t.baselines(kJudged, 64);
+  const auto fall = [](const std::vector<double>& a, const std::vector<double>& b) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      mean += (a[i] - b[i]) / static_cast<double>(a.size());
+      squares += (a[i] - b[i]) * (a[i] - b[i]) / static_cast<double>(a.size());
+    }
+    return mean / std::sqrt((squares - mean * mean) / static_cast<double>(a.size() - 1));
+  };
+  MESSAGE("fall of the bound ", fall(none.nll, all.nll), " and of the variance ",
+          fall(none.variance, all.variance), " standard errors; RMSE ", all.rmse, ", camera alone ",
+          others.camera, ", nearest view ", others.nearest);
+  CHECK(fall(none.nll, all.nll) > 2);
+  CHECK(fall(none.variance, all.variance) > 2);
+  CHECK(all.rmse < 0.8 * others.camera);
+  CHECK(all.rmse < none.rmse);
+}
+
+TEST_CASE("gqn: the same bits for any number of threads, on a device, and after a resume") {
+  const auto trained = [](Context::Options options, i64 steps, const std::string& from = "",
+                          const std::string& to = "") {
+    options.seed = 3;
+    models::SceneTraining t(options, gqn(kSmall), {}, {.size = 16, .contexts = 2},
+                            {.batch = 2, .test_batch = 2});
+    if (!from.empty()) t.resume(from);
+    while (t.done() < steps) t.step(6);
+    t.settle();
+    if (!to.empty()) t.save(to, {});
+    return t.model().params().hash();
+  };
+  const std::string hash = trained({}, 6);
+  CHECK(trained({.threads = 3}, 6) == hash);
+  CHECK(trained({.eager = true}, 6) == hash);
+  const test::Folder folder;
+  trained({}, 3, "", folder.path);
+  CHECK(trained({}, 6, folder.path) == hash);
+  CHECK(trained({.device = "emulated"}, 2) == trained({}, 2));
 }

@@ -23,10 +23,23 @@ struct Expectation {
 };
 
 std::vector<std::pair<std::string, double>> named(const models::Evaluation& e) {
-  return {{"elbo", e.elbo},
-          {"recon", e.recon},
-          {"kl", e.kl},
-          {"active", static_cast<double>(e.active)}};
+  std::vector<std::pair<std::string, double>> out{{"elbo", e.elbo},
+                                                  {"recon", e.recon},
+                                                  {"kl", e.kl},
+                                                  {"active", static_cast<double>(e.active)}};
+  out.insert(out.end(), e.more.begin(), e.more.end());
+  return out;
+}
+
+double figure(const models::Evaluation& e, const std::string& name) {
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto& [known, value] : named(e)) {
+    if (known == name) return value;
+    names.push_back(known);
+    list += (list.empty() ? "" : ", ") + known;
+  }
+  fail(Code::usage, "--expect", "'", name, "' is none of ", list, ".", suggestion(name, names));
 }
 
 Expectation parse_expectation(const std::string& text) {
@@ -40,10 +53,7 @@ Expectation parse_expectation(const std::string& text) {
   x.name = x.text.substr(0, at);
   x.relation = x.text.substr(at, end - at);
   x.value = parse_number("--expect " + x.name, x.text.substr(end), -1e300, 1e300);
-  std::vector<std::string> names, relations{">=", "<=", ">", "<", "="};
-  for (const auto& [name, value] : named({})) names.push_back(name);
-  LAT_CHECK(std::find(names.begin(), names.end(), x.name) != names.end(), Code::usage, "--expect",
-            "'", x.name, "' is none of elbo, recon, kl, active.", suggestion(x.name, names));
+  const std::vector<std::string> relations{">=", "<=", ">", "<", "="};
   LAT_CHECK(std::find(relations.begin(), relations.end(), x.relation) != relations.end(),
             Code::usage, "--expect", "'", x.relation, "' is none of >= <= > < =");
   return x;
@@ -118,7 +128,15 @@ int eval(const Args& args) {
   if (!expect.empty()) expectations = parse_expectations(expect);
   const LoadedRun loaded = load_run(run, flags, data, data_path);
   models::Training& t = *loaded.training;
-  const models::Evaluation e = t.evaluate();
+  models::Evaluation e = t.evaluate();
+  {
+    LiveLine line;
+    e.more = shown(t, loaded.preset)->report([&](double share) {
+      line.show(cat("judging  ", static_cast<int>(100 * share), "%"));
+    });
+    line.end();
+  }
+  for (const Expectation& x : expectations) figure(e, x.name);
   if (json)
     print(Json::object({{"run", loaded.folder.path()},
                         {"data", t.data_name()},
@@ -129,8 +147,7 @@ int eval(const Args& args) {
   say_figures(e);
   int code = 0;
   for (const Expectation& x : expectations) {
-    double value = 0;
-    for (const auto& [name, v] : named(e)) value = name == x.name ? v : value;
+    const double value = figure(e, x.name);
     const bool good = met(x, value);
     say(good ? "met      " : "not met  ", x.text, "   (", x.name, " is ", fixed(value, 4), ")");
     if (!good) code = kExpectationNotMet;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "models/metrics/scene_report.h"
 #include "tools/latent/run.h"
 #include "tools/latent/scene_view.h"
 #include "tools/latent/terminal.h"
@@ -75,6 +76,10 @@ class ShownScenes : public Shown {
   void describe_data(const RunFolder& folder) const override { folder.describe_scenes(t_.world()); }
   void draw(const RunFolder& folder, const models::Evaluation&) override {
     write_png(folder / "images/views.png", samples(4, 0));
+  }
+  std::vector<std::pair<std::string, double>> report(
+      const std::function<void(double)>& progress) override {
+    return models::report(t_, {}, progress).named();
   }
 
   Picture samples(i64 n, u64 seed) override { return scene_sheet(t_, {.scenes = n, .seed = seed}); }

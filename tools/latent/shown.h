@@ -1,8 +1,11 @@
 #pragma once
 // What the program says and draws of a run by the kind of its data.
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "models/image_training.h"
 #include "models/scene_training.h"
@@ -23,6 +26,10 @@ class Shown {
   virtual std::optional<double> untrained_recon() const { return {}; }
   // The run's pictures, into its folder.
   virtual void draw(const RunFolder& folder, const models::Evaluation& e) = 0;
+  // Held-out figures that take longer, for `latent eval`; `progress` is told the share that is done.
+  virtual std::vector<std::pair<std::string, double>> report(const std::function<void(double)>&) {
+    return {};
+  }
   // What `latent sample` draws: n images or scenes, `usual()` where nobody says.
   virtual Picture samples(i64 n, u64 seed) = 0;
   virtual i64 usual() const = 0;
