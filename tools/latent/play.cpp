@@ -89,8 +89,8 @@ class Player {
   std::string place() const {
     std::string at;
     if (view_ == rooms::View::free)
-      at = cat("at (", fixed(camera_.x, 1), ", ", fixed(camera_.y, 1), ") looking ",
-               degrees(camera_.yaw), " deg");
+      at = cat("at ", fixed(camera_.x, 1), ", ", fixed(camera_.y, 1), " looking ",
+               degrees(camera_.yaw));
     else
       at = cat("at ", degrees(camera_.yaw - std::numbers::pi_v<float>), " deg");
     if (view_ == rooms::View::sphere)
@@ -110,13 +110,16 @@ class Player {
     const i64 S = t_.example().size, N = t_.example().contexts;
     const i64 most = std::min<i64>((columns - 2 * kGap) / 3, 2 * (rows - kWords));
     const i64 side = S <= most ? S * (most / S) : most;
-    std::string text = place() + "\n" + quality() + "\n";
+    const auto fitting = [&](const std::string& line) {
+      return line.substr(0, static_cast<size_t>(columns) - 1) + "\n";
+    };
+    std::string text = fitting(place()) + fitting(quality());
     text += row_text(panels(side), side, std::max(side, kCaption), colour);
     const i64 left = rows - kWords - (side + 1) / 2 - 1;
     const i64 thumb = std::min({S, columns / N - kGap, 2 * left});
     if (!given_.empty() && thumb >= kLeastThumb)
       text += row_text(given_panels(S, false), thumb, thumb, colour);
-    return text + note_ + "\n";
+    return text + fitting(note_);
   }
 
   Picture picture() {
