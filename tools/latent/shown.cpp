@@ -125,10 +125,12 @@ class ShownCurves : public Shown {
       const curves::Process& process = t_.world().process;
       const std::vector<double> truth = curves::posterior(process, many.x, many.y, at).mean;
       const std::vector<curves::Marginals> drawn = t_.predictions(seen, at, draws, seed);
-      Chart left = band(seen, at, models::mixture(drawn), kModel);
+      double most = 2.5;
+      for (const double y : truth) most = std::max(most, std::fabs(y) + 0.3);
+      Chart left = band(at, models::mixture(drawn), kModel, most);
       if (draws > 1)
         for (size_t k = 0; k < kShown; ++k) left.line(at, drawn[k].mean, kModel, 1, 0.7);
-      Chart right = band(seen, at, curves::posterior(process, seen.x, seen.y, at), kProcess);
+      Chart right = band(at, curves::posterior(process, seen.x, seen.y, at), kProcess, most);
       for (Chart* const chart : {&left, &right}) {
         chart->line(at, truth, {216, 27, 96}, 1.5);
         for (size_t i = 0; i < seen.x.size(); ++i)
@@ -149,10 +151,9 @@ class ShownCurves : public Shown {
   static constexpr i64 kDraws = 64, kEnough = 60;  // points that leave no doubt about a curve
   static constexpr size_t kShown = 8;
 
-  Chart band(const models::CurveTraining::Seen& seen, const std::vector<float>& at,
-             const curves::Marginals& m, const Rgb8& colour) const {
-    double most = 2.5;
-    for (const float y : seen.y) most = std::max(most, std::fabs(y) + 0.5);
+  // y from -most to most
+  Chart band(const std::vector<float>& at, const curves::Marginals& m, const Rgb8& colour,
+             double most) const {
     Chart chart(400, 200, t_.world().from, t_.world().to, -most, most);
     std::vector<double> low, high;
     for (size_t i = 0; i < at.size(); ++i) {
