@@ -112,21 +112,4 @@ void Chart::dot(double x, double y, const Rgb8& colour, double radius) {
   }
 }
 
-Picture beside(const std::vector<Picture>& pictures, int64_t gap) {
-  Picture out{pictures.at(0).h, -gap, {}};
-  for (const Picture& p : pictures) {
-    LAT_CHECK(p.h == out.h, Code::usage, "beside", "pictures of ", p.h, " and ", out.h,
-              " rows do not stand in one line");
-    out.w += p.w + gap;
-  }
-  out.rgb.assign(static_cast<size_t>(out.w * out.h * 3), 255);
-  int64_t left = 0;
-  for (const Picture& p : pictures) {
-    for (int64_t r = 0; r < p.h; ++r)
-      std::copy_n(p.rgb.begin() + r * p.w * 3, p.w * 3, out.rgb.begin() + (r * out.w + left) * 3);
-    left += p.w + gap;
-  }
-  return out;
-}
-
 }  // namespace lat::tools

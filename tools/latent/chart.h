@@ -34,7 +34,4 @@ class Chart {
   double x0_, x1_, y0_, y1_;
 };
 
-// Pictures of the same height beside each other, white between them.
-Picture beside(const std::vector<Picture>& pictures, int64_t gap);
-
 }  // namespace lat::tools
