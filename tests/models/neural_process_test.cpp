@@ -273,9 +273,9 @@ TEST_CASE("neural process: the mean over draws of z against its closed form") {
     const std::vector<float> x = t.points(curve, 5).x;
     for (int i = 0; i <= 40; ++i) {
       const double place = -2 + 0.1 * i;
-      if (std::any_of(x.begin(), x.end(), [&](float a) { return std::fabs(a - place) < 0.8; }))
+      if (std::any_of(x.begin(), x.end(), [&](float c) { return std::fabs(c - place) < 0.8; }))
         continue;
-      for (const float a : x) left += a < place ? 1 : 0, ++pairs;
+      for (const float c : x) left += c < place ? 1 : 0, ++pairs;
     }
   }
   CHECK(t.surer(5, kCurves) == doctest::Approx(left / pairs).epsilon(1e-12));
