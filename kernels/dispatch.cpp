@@ -1,5 +1,6 @@
 #include "kernels/table.h"
 
+#include <array>
 #include <initializer_list>
 
 namespace lat::kernels {
@@ -71,6 +72,26 @@ const char* isa_name(Isa isa) {
   }
 }
 
+#if defined(__x86_64__) && !defined(LAT_ONLY_V3)
+namespace {
+
+// With v3's functions of double, which is for checking and need not be fast.
+const Kernel* v4_rows() {
+  static const auto all = [] {
+    std::array<Kernel, kKernelCount> rows;
+    for (size_t k = 0; k < rows.size(); ++k) {
+      rows[k] = v4::rows()[k];
+      rows[k].run[1] = v3::rows()[k].run[1];
+      rows[k].plan[1] = v3::rows()[k].plan[1];
+    }
+    return rows;
+  }();
+  return all.data();
+}
+
+}  // namespace
+#endif
+
 const Kernel* table(Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
@@ -80,7 +101,7 @@ const Kernel* table(Isa isa) {
     case Isa::v2:
       return v2::rows();
     case Isa::v4:
-      return v4::rows();
+      return v4_rows();
 #endif
 #elif defined(__aarch64__)
     case Isa::neon:

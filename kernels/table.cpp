@@ -56,11 +56,19 @@ template <auto f, auto plan_of_f>
 Plan plan(const Arg* a) {
   return decltype(row_of(f))::template call<plan_of_f>(a);
 }
+#ifdef LAT_FLOAT_ONLY
+#define KERNEL(name, plan_)               \
+  {#name,                                 \
+   decltype(row_of(&name<float>))::roles, \
+   {&run<&name<float>>, nullptr},         \
+   {&plan<&name<float>, &plan_<float>>, nullptr}},
+#else
 #define KERNEL(name, plan_)                   \
   {#name,                                     \
    decltype(row_of(&name<float>))::roles,     \
    {&run<&name<float>>, &run<&name<double>>}, \
    {&plan<&name<float>, &plan_<float>>, &plan<&name<double>, &plan_<double>>}},
+#endif
 #endif
 
 constexpr Kernel kRows[] = {
