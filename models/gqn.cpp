@@ -129,11 +129,15 @@ class Gqn : public Configured<Config, SceneModel> {
     LAT_CHECK(c.core == "lstm" || c.core == "linear", Code::usage, "model.core", "'", c.core,
               "' is neither lstm nor linear");
     side_ = example.size / 4;
+    vector_ = c.net != "tower";
     if (c.net == "pyramid")
       view_ = std::make_unique<Pyramid>(params_, c, example.size);
     else
       view_ = std::make_unique<Tower>(params_, c, c.net == "pool");
-    const i64 scene = c.r + kPose;
+    const i64 scene = vector_ ? c.width : c.r + kPose;
+    if (vector_)
+      spread_ = std::make_unique<ConvTranspose2d>(params_, "spread", c.r + kPose, scene, side_,
+                                                  Conv{.stride = side_});
     parts_ = std::make_unique<Parts>(Parts{
         ConvLstm(params_, "generator", scene, c.channels, c.kernel, c.latent),
         ConvLstm(params_, "inference", scene + c.channels, c.channels, c.kernel,
@@ -144,6 +148,9 @@ class Gqn : public Configured<Config, SceneModel> {
         Conv2d(params_, "posterior", c.channels, 2 * c.latent, c.kernel, {.pad = c.kernel / 2}),
         ConvTranspose2d(params_, "paint", c.channels, c.canvas, 4, {.stride = 4}),
         Conv2d(params_, "eta", c.canvas, 3, 1, {})});
+    // As wide as ReLUs need it; a pixel of the spread map has one product with r.       He et al. 2015, eq. 10
+    params_.widen("view.", std::sqrt(6.0));
+    params_.widen("spread.", std::sqrt(6.0) * static_cast<double>(side_));
     params_.materialise(ctx);
     logvar_ = std::make_unique<Word>(ctx, "logvar", 2 * std::log(c.sigma));
   }
@@ -210,8 +217,9 @@ class Gqn : public Configured<Config, SceneModel> {
     Conv2d eta;
   };
 
-  // What is the same in every layer: r and the camera at every pixel, (B,h,w,R+7).
+  // What is the same in every layer, r and the camera: at every pixel (B,h,w,R+7), or a vector r spread over the map (B,h,w,C).
   Tensor known(const Tensor& r, const Tensor& pose) const {
+    if (vector_) return (*spread_)(concat({r, everywhere(pose, 1, 1)}), Act::relu);
     return concat({expand(r, {r.dim[0], side_, side_, r.dim[3]}), everywhere(pose, side_, side_)});
   }
   LstmState start(const Tensor& x) const {
@@ -235,8 +243,10 @@ class Gqn : public Configured<Config, SceneModel> {
     return reshape(z, {z.dim[0], side_, side_, config.latent});
   }
 
-  i64 side_ = 0;  // pixels a side of the cores' maps
+  i64 side_ = 0;         // pixels a side of the cores' maps
+  bool vector_ = false;  // whether r is a vector, or a map
   std::unique_ptr<Representation> view_;
+  std::unique_ptr<ConvTranspose2d> spread_;
   std::unique_ptr<Parts> parts_;
   std::unique_ptr<Word> logvar_;
 };

@@ -8,24 +8,6 @@ namespace lat::models {
 namespace {
 
 constexpr i64 kPose = 7;
-constexpr i64 kTestScenes = 512;
-
-// nats of each scene: (B)
-struct Bound {
-  Tensor recon, kl;
-  template <class F>
-  void each_tensor(F&& f) {
-    f(recon);
-    f(kl);
-  }
-};
-
-// Writes floats as the context's reals.
-void write(Context& ctx, const Tensor& to, const std::vector<float>& from) {
-  if (to.dtype == DType::f32) return ctx.write(to, from.data());
-  ctx.write(to,
-            [&](void* place) { std::copy(from.begin(), from.end(), static_cast<double*>(place)); });
-}
 
 double square(double x) { return x * x; }
 
@@ -34,13 +16,7 @@ double square(double x) { return x * x; }
 struct SceneTraining::Steps {
   Steps(Context& ctx, SceneModel& m, Slots test)
       : slots(std::move(test)),
-        bound(ctx, "bound", {[&] {
-                const NoGrad off(ctx);
-                Bound out;
-                for (const Term& t : m.loss(slots.views(), Rng(ctx)))
-                  (t.name == "kl" ? out.kl : out.recon) = t.value;
-                return out;
-              }}),
+        bound(ctx, "bound", bound_of(ctx, [&] { return m.loss(slots.views(), Rng(ctx)); })),
         represent(ctx, "represent", {[&](Tensor images, Tensor poses, Tensor present) {
                     const NoGrad off(ctx);
                     return m.represent(images, poses, present);
@@ -51,7 +27,7 @@ struct SceneTraining::Steps {
                 }}) {}
 
   Slots slots;
-  Step<Body<Bound>> bound;
+  BoundStep bound;
   Step<Body<Tensor, Tensor, Tensor, Tensor>> represent;
   Step<Body<Tensor, Tensor, Tensor>> predict;
 };
@@ -59,7 +35,10 @@ struct SceneTraining::Steps {
 SceneTraining::SceneTraining(const Context::Options& context, std::unique_ptr<SceneModel> model,
                              const rooms::Scenes& world, const SceneExample& example,
                              const TrainConfig& config)
-    : Training(context, std::move(model), config), world_(world), test_(world), example_(example) {
+    : DrawnTraining(context, std::move(model), config),
+      world_(world),
+      test_(world),
+      example_(example) {
   world_.seed = test_.seed = context.seed;
   world_.test = false;
   test_.test = true;
@@ -95,11 +74,11 @@ void SceneTraining::draw(Slots& to, const rooms::Scenes& world, i64 first, i64 c
     const i64 known = contexts < 0 ? (first + b) % (N + 1) : contexts;
     for (i64 n = 0; n < N; ++n) present.push_back(n < known ? 1.0f : 0.0f);
   }
-  write(ctx(), to.images, images);
-  write(ctx(), to.poses, poses);
-  write(ctx(), to.present, present);
-  write(ctx(), to.image, image);
-  write(ctx(), to.pose, pose);
+  write(to.images, images);
+  write(to.poses, poses);
+  write(to.present, present);
+  write(to.image, image);
+  write(to.pose, pose);
 }
 
 void SceneTraining::feed(i64 step) { draw(batch_, world_, step * batch_.batch, -1); }
@@ -109,20 +88,9 @@ std::vector<Term> SceneTraining::learn(Adam& adam) {
 }
 
 Evaluation SceneTraining::evaluate(i64 limit) {
-  settle();
-  const i64 B = config().test_batch, n = (limit > 0 ? limit : kTestScenes) / B * B;
-  Evaluation e;
-  steps_->bound.seek(0);  // the same noise every time
-  for (i64 first = 0; first < n; first += B) {
-    draw(steps_->slots, test_, first, example_.contexts);
-    const Bound& bound = steps_->bound();
-    for (const double nats : to_host(bound.recon)) e.recon += nats;
-    for (const double nats : to_host(bound.kl)) e.kl += nats;
-  }
-  e.recon /= static_cast<double>(n), e.kl /= static_cast<double>(n);
-  e.elbo = -(e.recon + e.kl);
-  e.examples = n;
-  return e;
+  const i64 B = config().test_batch;
+  return means(steps_->bound, (limit > 0 ? limit : kTest) / B * B,
+               [&](i64 first) { draw(steps_->slots, test_, first, example_.contexts); });
 }
 
 SceneFigures SceneTraining::judge(i64 contexts, i64 scenes, i64 samples) {

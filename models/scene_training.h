@@ -3,8 +3,8 @@
 #include <array>
 
 #include "engine/data/rooms.h"
+#include "models/drawn_training.h"
 #include "models/scene_model.h"
-#include "models/training.h"
 
 namespace lat::models {
 
@@ -22,7 +22,7 @@ struct SceneBaselines {
   double camera = 0, camera_objects = 0, nearest = 0;  // RMSE
 };
 
-class SceneTraining : public Training {
+class SceneTraining : public DrawnTraining {
  public:
   // `world` as in engine/data/rooms.h. Scenes have 0 .. `contexts` views in training.
   SceneTraining(const Context::Options& context, std::unique_ptr<SceneModel> model,
@@ -54,14 +54,11 @@ class SceneTraining : public Training {
   std::vector<float> predictions(const Known& r, const std::array<float, 7>& pose, i64 samples,
                                  u64 seed);
 
-  i64 per_epoch() const override { return kEpoch; }
   const std::string& data_name() const override { return world_.world; }
   const rooms::Scenes& world() const { return world_; }
   const SceneExample& example() const { return example_; }
 
  private:
-  static constexpr i64 kEpoch =
-      1000;  // steps between looks at held-out scenes; there is no end of scenes
   struct Steps;
   // Buffers that a recorded body reads, and what is drawn into them.
   struct Slots {

@@ -38,6 +38,12 @@ Slot Params::add_state(const std::string& name, const Shape& shape, Init init) {
   return declare(name, shape, init, false);
 }
 
+void Params::widen(const std::string& prefix, double factor) {
+  LAT_CHECK(!materialised(), Code::state, "params", "'", prefix, "' is widened after materialise");
+  for (Entry& e : entries_)
+    if (e.name.starts_with(prefix) && e.name.ends_with(".weight")) e.init.a *= factor;
+}
+
 void Params::materialise(Context& ctx) {
   LAT_CHECK(!materialised(), Code::state, "params", "materialise was called twice");
   ctx_ = &ctx;

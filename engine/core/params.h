@@ -45,6 +45,8 @@ class Params {
   // Declares a trained slot, or named state. A name used twice is an error.
   Slot add(const std::string& name, const Shape& shape, Init init);
   Slot add_state(const std::string& name, const Shape& shape, Init init);
+  // Weights (slots called ...weight) whose names start so begin `factor` times as wide. Before materialise.
+  void widen(const std::string& prefix, double factor);
   // One allocation; values drawn from the context's seed: a function of seed and slot index alone.
   void materialise(Context& ctx);
 

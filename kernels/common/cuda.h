@@ -15,8 +15,6 @@
 #include "kernels/common/types.h"
 
 #ifdef __CUDACC__
-#include <cooperative_groups.h>
-
 #include "kernels/common/cuda_stream.h"
 
 #define CU_UNROLL _Pragma("unroll")

@@ -8,17 +8,17 @@
 
 namespace lat::kernels {
 
-enum class Bug : int {  // the test that finds it
+enum class Bug : int {  // the test that finds it, of ops.cases the op in whose rows
   none,
-  row_sum_drops_last,        // ops.cases
-  row_sum_overruns,          // ops.cases
-  fill_leaves_last,          // ops.cases
-  matmul_chunk,              // ops.cases
-  conv_padding,              // ops.cases
-  activation_slope,          // ops.cases
-  gaussian_kl_sign,          // ops.cases
-  gru_forgets_reset,         // ops.cases
-  mul_own_input,             // ops.cases
+  row_sum_drops_last,        // ops.cases add
+  row_sum_overruns,          // ops.cases neg
+  fill_leaves_last,          // ops.cases neg
+  matmul_chunk,              // ops.cases matmul
+  conv_padding,              // ops.cases conv2d
+  activation_slope,          // ops.cases linear
+  gaussian_kl_sign,          // ops.cases gaussian_kl
+  gru_forgets_reset,         // ops.cases gru_cell
+  mul_own_input,             // ops.cases neg
   replay_skips_last,         // engine.step
   clock_stands_still,        // engine.step
   row_ignored,               // engine.step

@@ -75,6 +75,25 @@ TEST_CASE("initial values: a function of seed and slot, in both types") {
   CHECK(square / 1000 == doctest::Approx(4).epsilon(0.15));
 }
 
+TEST_CASE("widened weights start as many times as wide, and nothing else does") {
+  const auto drawn = [](double factor) {
+    Context ctx;
+    Params params;
+    for (const char* const name : {"a.weight", "a.bias", "b.weight"})
+      params.add(name, {40}, {Init::uniform, 0.25});
+    params.widen("a.", factor);
+    params.materialise(ctx);
+    CHECK_THROWS_WITH_AS(params.widen("a.", 2), doctest::Contains("after materialise"), Error);
+    std::vector<std::vector<double>> out;
+    for (int32_t i = 0; i < 3; ++i) out.push_back(to_host(params.memory(i)));
+    return out;
+  };
+  const auto plain = drawn(1), wide = drawn(4);
+  for (size_t i = 0; i < 40; ++i) CHECK(wide[0][i] == 4 * plain[0][i]);
+  CHECK(wide[1] == plain[1]);
+  CHECK(wide[2] == plain[2]);
+}
+
 TEST_CASE("the hash sees every slot") {
   Context ctx;
   Params params;

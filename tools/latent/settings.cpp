@@ -87,6 +87,17 @@ DataSet Config::load() const {
                           .upright = options_.upright});
 }
 
+DataSet Config::load_whole() const {
+  const std::vector<std::string> names = data_names();
+  LAT_CHECK(!data_path.empty() || std::find(names.begin(), names.end(), data) != names.end(),
+            Code::usage, "--data", "'", data,
+            "' holds neither curves nor images; this model learns from 'curves' or images");
+  return load_data(data, {.path = data_path,
+                          .limit = options_.limit,
+                          .size = data == "shapes" ? options_.size : 0,
+                          .upright = options_.upright});
+}
+
 rooms::Scenes Config::world() const {
   const std::vector<std::string> worlds = rooms::world_names();
   LAT_CHECK(std::find(worlds.begin(), worlds.end(), data) != worlds.end(), Code::usage, "--data",
@@ -106,10 +117,9 @@ models::SceneExample Config::scenes() const {
   return {options_.size > 0 ? options_.size : kSize, options_.contexts};
 }
 
-models::CurveExample Config::curves() const {
-  LAT_CHECK(data == "curves", Code::usage, "--data", "'", data,
-            "' holds no curves; this model learns from 'curves'");
+models::CurveExample Config::points(i64 places) const {
   models::CurveExample e;
+  e.places = places;
   e.contexts = options_.contexts;
   e.least = std::min(e.least, e.contexts);
   e.targets = options_.targets;
@@ -252,9 +262,14 @@ std::unique_ptr<models::Training> make_training(Config& config, const Machine& m
   if (auto scenes = models::cast<models::SceneModel>(config.model))
     return std::make_unique<models::SceneTraining>(options, std::move(scenes), config.world(),
                                                    config.scenes(), config.train);
-  if (auto curves = models::cast<models::CurveModel>(config.model))
-    return std::make_unique<models::CurveTraining>(options, std::move(curves), curves::Curves{},
-                                                   config.curves(), config.train);
+  if (auto functions = models::cast<models::CurveModel>(config.model)) {
+    if (config.data == "curves")
+      return std::make_unique<models::CurveTraining>(
+          options, std::move(functions), curves::Curves{}, config.points(1), config.train);
+    return std::make_unique<models::CompletionTraining>(options, std::move(functions),
+                                                        config.load_whole(), config.size(),
+                                                        config.points(2), config.train);
+  }
   fail(Code::unsupported, "train", "no data fit the model '", config.preset().model, "'");
 }
 

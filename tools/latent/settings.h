@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/completion_training.h"
 #include "models/curve_training.h"
 #include "models/scene_training.h"
 #include "models/training.h"
@@ -44,8 +45,10 @@ class Config {
   // The same where the data are scenes.
   rooms::Scenes world() const;
   models::SceneExample scenes() const;
-  // The same where they are curves.
-  models::CurveExample curves() const;
+  // The same where they are functions, of so many coordinates: curves, or images, which are made smaller afterwards.
+  models::CurveExample points(i64 places) const;
+  DataSet load_whole() const;
+  i64 size() const { return options_.size; }
   // A folder of its own name when only a folder is given.
   void set_data(const std::string& name, const std::string& path, const std::string& origin);
 
@@ -67,9 +70,10 @@ class Config {
       f("size", size, "pixels a side; 0: the set's own", 0, 8192);
       f("upright", upright, "shapes: none is turned");
       f("limit", limit, "at most so many training images; 0: all", 0, 1000000000);
-      f("contexts", contexts, "scenes: the most views that are given; curves: the most points", 1,
-        32);
-      f("targets", targets, "curves: points that are asked for", 1, 1024);
+      f("contexts", contexts,
+        "scenes: the most views that are given; curves and completed images: the most points", 1,
+        1024);
+      f("targets", targets, "curves and completed images: points that are asked for", 1, 1024);
       f("objects", objects, "rooms: so many in each; 0: one to three", 0, 3);
       f("radius", radius,
         "rooms: of the largest objects, the least being 3/4 of it; 0: 0.45 to 0.75", 0, 1.2);

@@ -168,6 +168,85 @@ class ShownCurves : public Shown {
   models::CurveTraining& t_;
 };
 
+// A row for each image: for some numbers of given pixels these, the mean prediction, its spread, draws; then the truth.
+class ShownCompletions : public Shown {
+ public:
+  explicit ShownCompletions(models::CompletionTraining& t) : t_(t) {}
+
+  std::string model() const override {
+    const models::CurveExample& e = t_.example();
+    return cat(t_.height(), "x", t_.width(), "  ", e.least, " to ", e.contexts, " pixels given, ",
+               e.targets, " asked for");
+  }
+  std::string data() const override {
+    return cat(grouped(t_.data().train.n), " train / ", grouped(t_.data().test.n), " held out");
+  }
+  const char* unit() const override { return "img"; }
+  void describe_data(const RunFolder& folder) const override { folder.describe_data(t_.data()); }
+  void draw(const RunFolder& folder, const models::Evaluation&) override {
+    write_png(folder / "images/completions.png", samples(usual(), 0));
+  }
+  i64 usual() const override { return 8; }
+
+  Picture samples(i64 n, u64 seed) override {
+    const i64 H = t_.height(), W = t_.width(), draws = t_.draws() ? kDraws : 1;
+    const std::vector<float> places = t_.places();
+    std::vector<Panel> panels;
+    for (const i64 given : {i64{10}, i64{50}, t_.example().contexts}) {
+      if (given > t_.example().contexts) continue;
+      const i64 shown = draws > 1 ? kShown : 0;
+      // One image below the other: rows of what is given, mean, spread, draws and truth.
+      std::vector<std::vector<float>> rows(static_cast<size_t>(4 + shown));
+      for (i64 k = 0; k < n; ++k) {
+        const models::PointsTraining::Seen seen = t_.points(k, given);
+        std::vector<float> known(static_cast<size_t>(3 * H * W));
+        for (size_t i = 0; i < known.size(); i += 3) known[i + 2] = 0.5f;  // blue: not given
+        for (size_t i = 0; i < seen.y.size(); ++i) {
+          const auto at = [&](size_t axis, i64 size) {
+            return static_cast<i64>((seen.x[2 * i + axis] + 1) / 2 * static_cast<float>(size));
+          };
+          std::fill_n(known.begin() + 3 * (at(0, H) * W + at(1, W)), 3, seen.y[i]);
+        }
+        const auto drawn = t_.predictions(seen, places, draws, seed);
+        const curves::Marginals all = models::mixture(drawn);
+        std::vector<double> sigma;
+        for (const double v : all.variance) sigma.push_back(2 * std::sqrt(std::max(0.0, v)));
+        append(rows[0], known);
+        append(rows[1], grey(all.mean));
+        append(rows[2], grey(sigma));
+        for (i64 d = 0; d < shown; ++d)
+          append(rows[static_cast<size_t>(3 + d)], grey(drawn[static_cast<size_t>(d)].mean));
+        const std::vector<float> truth = t_.image(k);
+        append(rows.back(), grey({truth.begin(), truth.end()}));
+      }
+      std::vector<float> sheet;
+      for (const std::vector<float>& row : rows) append(sheet, row);
+      const i64 zoom = std::max<i64>(1, kTile / std::max(H, W));
+      panels.push_back({cat(given, " pixels given (blue: not given); mean; 2 sigma;",
+                            shown > 0 ? cat(" means of ", shown, " draws of z;") : "", " truth"),
+                        tile({sheet.data(), static_cast<i64>(rows.size()) * n, H, W, 3},
+                             {.columns = n, .gap = 2, .zoom = zoom})});
+    }
+    return stack(panels);
+  }
+
+ private:
+  static constexpr i64 kDraws = 16, kShown = 2;
+
+  static void append(std::vector<float>& to, const std::vector<float>& more) {
+    to.insert(to.end(), more.begin(), more.end());
+  }
+  // (n) -> (n,3), clamped to [0,1]
+  static std::vector<float> grey(const std::vector<double>& values) {
+    std::vector<float> out;
+    for (const double v : values)
+      out.insert(out.end(), 3, static_cast<float>(std::clamp(v, 0.0, 1.0)));
+    return out;
+  }
+
+  models::CompletionTraining& t_;
+};
+
 }  // namespace
 
 std::unique_ptr<Shown> shown(models::Training& t, const std::string& preset) {
@@ -175,6 +254,8 @@ std::unique_ptr<Shown> shown(models::Training& t, const std::string& preset) {
     return std::make_unique<ShownScenes>(*scenes);
   if (auto* const curves = dynamic_cast<models::CurveTraining*>(&t))
     return std::make_unique<ShownCurves>(*curves);
+  if (auto* const images = dynamic_cast<models::CompletionTraining*>(&t))
+    return std::make_unique<ShownCompletions>(*images);
   return std::make_unique<ShownImages>(dynamic_cast<models::ImageTraining&>(t),
                                        preset != "linear_vae");
 }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/completion_training.h"
 #include "models/curve_training.h"
 #include "models/image_training.h"
 #include "models/scene_training.h"
