@@ -21,9 +21,11 @@ Tensor Normal::entropy() const {
   return 0.5 * sum(lv, kLast) + each * static_cast<double>(mu.cols());
 }
 
+//> standard_normal
 Tensor kl(const Normal& q, StandardNormal) {
   return gaussian_kl(q.mu, expand(q.logvar, q.mu.shape()));
 }
+//<
 
 Tensor kl(const Normal& q, const Normal& p) {
   const Tensor lq = expand(q.logvar, q.mu.shape()), lp = expand(p.logvar, q.mu.shape());
