@@ -11,9 +11,11 @@ constexpr Reduce kLast{.first = -1, .last = -1};
 
 }  // namespace
 
+//> rsample
 Tensor Normal::rsample(Rng rng) const {
   return reparameterise(rng, mu, expand(logvar, mu.shape()));
 }
+//<
 
 Tensor Normal::entropy() const {
   const double each = 0.5 * (1 + std::log(2 * std::numbers::pi));

@@ -27,6 +27,14 @@ int weave(const std::string& root, const std::string& runs, const std::string& h
                               root, "/tools/book/page.html' --output '", html, "' '", text, "'")
                               .c_str()) == 0,
               Code::failed, "pandoc", "could not make ", html, " out of ", text);
+    // Parentheses of a line of text do not grow: a browser without a font for mathematics draws them far too tall.
+    std::string page = read_file(html, 1 << 24);
+    for (const char* side : {"\"prefix\">(", "\"postfix\">)"}) {
+      const std::string tall = cat("stretchy=\"true\" form=", side);
+      for (size_t at = page.find(tall); at != page.npos; at = page.find(tall, at))
+        page.replace(at, tall.size(), cat("stretchy=\"false\" form=", side));
+    }
+    write_file_atomic(html, page);
     return 0;
   }
   std::vector<std::string> texts = {"tools/book/README.md"};

@@ -172,9 +172,8 @@ void chapter(Page& page) {
   const Q posterior{wx / (s2 + ww), std::sqrt(s2 / (s2 + ww))},
       fitted = best(page, straight, {0, 1});
   const Bound tight = bound(page, straight, posterior, log_evidence(page, straight));
-  page.print(
-      "\na straight line: log p(x) = %.4f; the best q has mu %.4f, sigma %.4f; its gap is %.0e\n",
-      exact, fitted.mu, fitted.sigma, std::max(std::abs(tight.gap), 1e-10));
+  page.print("\na straight line: log p(x) = %.4f; best q: mu %.4f, sigma %.4f, gap %.0e\n", exact,
+             fitted.mu, fitted.sigma, std::max(std::abs(tight.gap), 1e-10));
   page.set({{"straight_log_px", log_evidence(page, straight)},
             {"straight_exact", exact},
             {"straight_gap", tight.gap}});
