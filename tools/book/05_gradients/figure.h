@@ -13,7 +13,13 @@ inline Figure gradients_figure(const Variances& v) {
   Figure f;
   f.panel("Variance of one sample's gradient",
           {"dimensions of x", 0.8, 80, {1, 2, 4, 8, 16, 32, 64}, true},
-          {"variance", 1, 1e5, {1, 10, 100, 1000, 1e4, 1e5}, true}, 300);
+          {"variance",
+           1,
+           1e5,
+           {1, 10, 100, 1e3, 1e4, 1e5},
+           true,
+           {"1", "10", "100", "10³", "10⁴", "10⁵"}},
+          300);
   const char* colours[] = {kOrange, kGreen, kBlue};
   f.legend({{kOrange, "score"}, {kGreen, "with baseline"}, {kBlue, "pathwise"}});
   for (int i = 0; i < 3; ++i) {
