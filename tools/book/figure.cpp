@@ -137,7 +137,7 @@ void Figure::pictures(const std::vector<Row>& rows, int h, int w) {
     for (size_t i = 0; i < row.images.size(); ++i) {
       body_ += cat("<g transform=\"translate(", fixed(4 + side * static_cast<double>(i)), " ",
                    fixed(top), ") scale(", fixed(sx, 4), ")\" shape-rendering=\"crispEdges\">");
-      body_ += cat("<path d=\"M0 0h", w, "v", h, "h-", w, "z\"/>");
+      body_ += cat("<path fill=\"#000\" d=\"M0 0h", w, "v", h, "h-", w, "z\"/>");
       // One path for each grey; runs of equal pixels are one box.
       std::string paths[kGreys];
       for (int r = 0; r < h; ++r) {
