@@ -27,13 +27,19 @@ int weave(const std::string& root, const std::string& runs, const std::string& h
                               root, "/tools/book/page.html' --output '", html, "' '", text, "'")
                               .c_str()) == 0,
               Code::failed, "pandoc", "could not make ", html, " out of ", text);
-    // Parentheses of a line of text do not grow: a browser without a font for mathematics draws them far too tall.
+    // Parentheses of a line of text do not grow: a browser without a font for mathematics draws them far too tall. Names
+    // of functions have no space before their parenthesis.
     std::string page = read_file(html, 1 << 24);
-    for (const char* side : {"\"prefix\">(", "\"postfix\">)"}) {
-      const std::string tall = cat("stretchy=\"true\" form=", side);
-      for (size_t at = page.find(tall); at != page.npos; at = page.find(tall, at))
-        page.replace(at, tall.size(), cat("stretchy=\"false\" form=", side));
-    }
+    const auto replace = [&](const std::string& from, const std::string& to) {
+      for (size_t at = page.find(from); at != page.npos; at = page.find(from, at + to.size()))
+        page.replace(at, from.size(), to);
+    };
+    for (const char* side : {"\"prefix\">(", "\"postfix\">)"})
+      replace(cat("stretchy=\"true\" form=", side), cat("stretchy=\"false\" form=", side));
+    for (const char* name : {"KL", "ELBO", "H", "Var", "diag", "sigmoid"})
+      replace(cat("<mo>", name, "</mo>"),
+              cat("<mo lspace=\"0.16em\" rspace=\"0\">", name, "</mo>"));
+    replace("<semantics><mrow><mo>ln", "<semantics><mrow><mo lspace=\"0\">ln");
     write_file_atomic(html, page);
     return 0;
   }

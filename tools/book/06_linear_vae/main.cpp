@@ -45,7 +45,7 @@ void chapter(Page& page) {
   for (i64 i = 0; i < Z; ++i) predicted += kEigenvalues[size_t(i)] > s2;
   //<
   LinearVae vae(page, ctx, Z, s2, false);
-  const Fitted f = fit(vae, ctx, beta, page.steps(4000));
+  const Fitted f = fit(vae, ctx, beta, page.steps(8000));
   std::vector<size_t> order(static_cast<size_t>(Z));
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(),
@@ -91,7 +91,7 @@ void chapter(Page& page) {
   const double left_over =
       std::accumulate(kEigenvalues.begin() + few, kEigenvalues.end(), 0.0) / double(kD - few);
   LinearVae learned(page, ctx, few, 1, true);
-  const Fitted g = fit(learned, ctx, beta, page.steps(4000));
+  const Fitted g = fit(learned, ctx, beta, page.steps(8000));
   page.print("\n%d latents, s2 learned: %.4f (known %.4f), ELBO %.4f, largest log p(x) %.4f\n",
              int(few), g.s2, left_over, -g.recon - g.kl, ppca(left_over, few));
   page.set({{"learned_s2", g.s2}, {"known_s2", left_over}, {"learned_elbo", -g.recon - g.kl}});
