@@ -120,7 +120,7 @@ std::string Weaver::snippet(const std::string& file, const std::string& name) co
     } else if (inside && word == "//<") {
       inside = false;
     } else if (inside) {
-      bug = bug || word.starts_with("if (page.bug(");
+      bug = bug || (word.starts_with("if (") && word.find("page.bug(") != word.npos);
       if (bug)
         open += opened(line);
       else
@@ -131,6 +131,9 @@ std::string Weaver::snippet(const std::string& file, const std::string& name) co
   LAT_CHECK(found && !inside && !out.empty(), Code::input, file, "has no snippet '//> ", name,
             "' that '//<' ends");
   size_t indent = std::string::npos;
+  for (const std::string& line : out)
+    LAT_CHECK(line.find("bug(") == line.npos, Code::input, file, "shows a planted bug in '", name,
+              "'; give it a statement of its own: if (page.bug(1)) ...");
   for (const std::string& line : out)
     if (!line.empty()) indent = std::min(indent, line.find_first_not_of(' '));
   std::string text;

@@ -37,9 +37,10 @@ Tensor gradient(const Page& page, Estimator how, const Tensor& mu, double s, dou
   Tensor x = q.rsample(rng);  // (n,D)  mu + s eps: knows mu
   if (page.bug(1)) x = stop_gradient(x);
   if (how == pathwise) return grad(sum(row_sum(square(x))), mu);  // (n,D)  differentiate f
-  const Tensor sample = page.bug(2) ? x : stop_gradient(x);       // (n,D)  a number like any other
-  Tensor f = row_sum(square(sample));                             // (n)
-  if (how == score_baseline) f = f - D * (m * m + s * s);         // its mean
+  Tensor sample = stop_gradient(x);                               // (n,D)  a number like any other
+  if (page.bug(2)) sample = x;
+  Tensor f = row_sum(square(sample));                      // (n)
+  if (how == score_baseline) f = f - D * (m * m + s * s);  // its mean
   if (how == score_best) f = f - (m * m + 3 * s * s + (D - 1) * (m * m + s * s));
   if (page.bug(3) && how != score) f = f - row_sum(square(sample));
   return grad(sum(f * q.log_prob(sample)), mu);  // (n,D)  differentiate log q

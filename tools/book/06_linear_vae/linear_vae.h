@@ -70,7 +70,10 @@ struct LinearVae {
     const Tensor s2 = params[log_s2];
     return 0.5 * (exp(-s2) * distortion_x + double(kD) * s2) + 0.5 * double(kD) * log_2pi();
   }
-  double log_2pi() const { return page.bug(4) ? 0 : std::log(2 * std::numbers::pi); }
+  double log_2pi() const {
+    if (page.bug(4)) return 0;
+    return std::log(2 * std::numbers::pi);
+  }
   // Of each latent, averaged over the batch: (Z) nats
   Tensor kl_by_latent(const Normal& q) const {
     return lat::mean(0.5 * (square(q.mu) + exp(q.logvar) - 1 - q.logvar), {.first = 0, .last = 0});

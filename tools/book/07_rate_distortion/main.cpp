@@ -32,7 +32,8 @@ Point water_filling(double theta) {
 // What a VAE with as many latents as directions reaches when its KL is weighted by beta.
 Point train(Page& page, Context& ctx, double beta) {
   LinearVae vae(page, ctx, kD, kNoise, false);
-  const Word weight(ctx, "beta", page.bug(5) ? 1 : beta);
+  Word weight(ctx, "beta", beta);
+  if (page.bug(5)) weight.set(1);
   const Fitted f = fit(vae, ctx, weight, page.steps(20000));
   double rate = f.kl;
   if (page.bug(6)) rate *= beta;
