@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -53,6 +55,13 @@ bool parse(int count, char** words, Page::Options& options) {
 }
 
 }  // namespace
+
+void Page::print(const char* format, ...) const {
+  va_list values;
+  va_start(values, format);
+  std::vfprintf(options_.json ? stderr : stdout, format, values);
+  va_end(values);
+}
 
 void Page::draw(const Figure& figure) const {
   if (!options_.svg.empty()) write_file_atomic(options_.svg, figure.svg());

@@ -1,6 +1,5 @@
 #pragma once
 // What the programs of the book share: their options, what they print, the numbers that are checked, and a figure.
-#include <cstdio>
 #include <functional>
 #include <initializer_list>
 #include <string>
@@ -29,10 +28,7 @@ class Page {
   bool bug(int n) const { return options_.bug == n; }
 
   // As printf, for people: on standard error under --json.
-  template <class... Ts>
-  void print(const char* format, Ts... values) const {
-    std::fprintf(options_.json ? stderr : stdout, format, values...);
-  }
+  [[gnu::format(printf, 2, 3)]] void print(const char* format, ...) const;
   // A number of the chapter by its name, which expect.json checks and the text quotes.
   void set(const std::string& name, double value) { values_.emplace_back(name, value); }
   void set(std::initializer_list<std::pair<const char*, double>> numbers) {

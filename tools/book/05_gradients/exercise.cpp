@@ -1,4 +1,4 @@
-// Exercise 5: gradients through noise, and what a baseline may be.
+// Exercise 5: how do you differentiate through noise, and what may a baseline be?
 //
 // x ~ N(mu, s^2), x = mu + s e with e ~ N(0, 1). Each function is one sample's estimate of a derivative of E[f(x)].
 // Fill in the functions; `latent learn 5` checks them.

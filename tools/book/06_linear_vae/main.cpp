@@ -66,7 +66,10 @@ void chapter(Page& page) {
     kls.push_back(f.kl_of[k]);
     page.print("%6d %8.4f %6.4f %8.4f %6.4f %8.4f %6.4f ", int(i + 1), std::abs(f.kl_of[k]), kl,
                f.w2_of[k], c - s2, f.sigma2_of[k], s2 / c);
-    page.print(used ? "%8.2f\n" : "       -\n", used ? angle(f, k) : 0.0);
+    if (used)
+      page.print("%8.2f\n", angle(f, k));
+    else
+      page.print("       -\n");
     if (kl > 0) {
       kl_error = std::max(kl_error, std::abs(f.kl_of[k] / kl - 1));
       w_error = std::max(w_error, std::abs(f.w2_of[k] / (c - s2) - 1));

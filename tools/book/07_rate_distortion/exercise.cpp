@@ -1,4 +1,4 @@
-// Exercise 7: a beta for a budget.
+// Exercise 7: which beta meets a budget?
 //
 // A linear VAE with enough latents, data of these eigenvalues, decoder noise s2, the KL weighted by beta; theta = beta s2.
 // Fill in the functions; `latent learn 7` checks them.

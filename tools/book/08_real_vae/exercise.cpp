@@ -1,4 +1,6 @@
-// Exercise 8: repair this VAE loss. It trains, it prints plausible numbers, and four things are wrong.
+// Exercise 8: what is wrong with this VAE loss?
+//
+// It trains, it prints plausible numbers, and four things are wrong: repair it.
 //
 // mu, logvar (B,Z) come from the encoder; logits (B,D) from the decoder; x (B,D) in [0, 1]. `latent learn 8` checks each part.
 #include "engine/lat.h"
