@@ -95,7 +95,7 @@ void inspect(Page& page, const Vae& vae, Params& params, const Tensor& x) {
   page.set("largest_pixel", *std::max_element(pixels.begin(), pixels.end()));
 
   //> spread
-  // Codes with a known q, mu = 0 and sigma = 1/2: their draws must have that deviation, and rows must not share their noise.
+  // Draws from a known q, mu = 0 and sigma = 1/2: have they that deviation, and rows their own noise?
   const Normal known{fill(ctx, {1024, kLatents}, 0),
                      fill(ctx, {1024, kLatents}, 2 * std::log(0.5))};
   const Tensor z = vae.draw(known, Rng(ctx));  // (1024,20)
@@ -105,7 +105,7 @@ void inspect(Page& page, const Vae& vae, Params& params, const Tensor& x) {
   //<
 
   //> reach
-  // A changed encoder must change the reconstruction: the gradient that reaches mu's weights, from a decoder that is not flat.
+  // The gradient that reaches mu's weights from the decoder's first layer.
   const Tensor w = params[vae.mu.weight];
   const Tensor start = vae.expand(vae.draw(vae.encode(x), Rng(ctx)), Act::relu);  // (B,400)
   page.set("encoder_gradient", item(sum(abs(grad(sum(start), w)))));
