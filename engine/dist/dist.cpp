@@ -11,9 +11,11 @@ constexpr Reduce kLast{.first = -1, .last = -1};
 
 }  // namespace
 
+//> rsample
 Tensor Normal::rsample(Rng rng) const {
   return reparameterise(rng, mu, expand(logvar, mu.shape()));
 }
+//<
 
 Tensor Normal::entropy() const {
   const double each = 0.5 * (1 + std::log(2 * std::numbers::pi));
@@ -21,9 +23,11 @@ Tensor Normal::entropy() const {
   return 0.5 * sum(lv, kLast) + each * static_cast<double>(mu.cols());
 }
 
+//> standard_normal
 Tensor kl(const Normal& q, StandardNormal) {
   return gaussian_kl(q.mu, expand(q.logvar, q.mu.shape()));
 }
+//<
 
 Tensor kl(const Normal& q, const Normal& p) {
   const Tensor lq = expand(q.logvar, q.mu.shape()), lp = expand(p.logvar, q.mu.shape());

@@ -8,12 +8,14 @@ namespace lat {
 // Adam (Kingma & Ba 2015, algorithm 1); decoupled decay as in Loshchilov & Hutter 2019.
 class Adam {
  public:
+  //> adam
   struct Options {
     double lr = 1e-3;
     double beta1 = 0.9, beta2 = 0.999;
     double eps = 1e-8;
     double decay = 0;
   };
+  //<
   Adam(Params& params, Options options);
 
   // theta -= lr m^ / (sqrt(v^) + eps), with the gradient that backward left in `params`. An op of a Step's body.

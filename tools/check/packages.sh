@@ -32,7 +32,7 @@ need_packages() {
 
 # What the build needs; what the tests need beyond it.
 build_packages="g++ cmake ninja-build zlib1g-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libstb-dev dataset-fashion-mnist"
-test_packages="doctest-dev clang-format python3"
+test_packages="doctest-dev clang-format python3 pandoc"
 
 # The command that compiles: one job a core.
 configure() {  # configure FOLDER [cmake options]

@@ -16,5 +16,6 @@ int doctor(const Args& args);
 int config(const Args& args);
 int data(const Args& args);
 int inspect(const Args& args);
+int learn(const Args& args);
 
 }  // namespace lat::tools

@@ -32,9 +32,9 @@ constexpr Command kCommands[] = {
     {"data", lat::tools::data, "list data sets, show images"},
     {"config", lat::tools::config, "list presets, show one, explain a key"},
     {"doctor", lat::tools::doctor, "this machine: CPU, memory, data sets, and what to do"},
+    {"learn", lat::tools::learn, "the exercises of the book: list, check, hint, solution"},
     {"export", nullptr, ""},
     {"report", nullptr, ""},
-    {"learn", nullptr, ""},
     {"explain", nullptr, ""},
 };
 
