@@ -23,6 +23,6 @@ std::unique_ptr<gpu::Device> open_gpu(const std::string& name, std::string* why)
 
 const lat::kernels::DeviceLibrary* latent_devices() {
   using namespace lat::kernels;
-  static const DeviceLibrary library{cuda_table(), cuda_ladders(), open_gpu};
+  static const DeviceLibrary library{cuda_table(), cuda_foreign(), cuda_ladders(), open_gpu};
   return &library;
 }

@@ -21,12 +21,17 @@ const DeviceKernel* emulated_table();
 // kKernelCount rows, for streams of a device that open_cuda has opened; null in a build without nvcc.
 const DeviceKernel* cuda_table();
 
+// Kernels of the layers above the engine (rl/kernels.cu), for the same streams. The last one has no name.
+const DeviceKernel* emulated_foreign();
+const DeviceKernel* cuda_foreign();
+
 struct DeviceLadder;  // kernels/study/study.h
 
 // What liblatent_emulated.so and liblatent_cuda.so offer. They lie beside a program and are opened when a device is asked
 // for: without them it is half as large, and has the CPU alone.
 struct DeviceLibrary {
   const DeviceKernel* table;
+  const DeviceKernel* foreign;  // found by name
   const DeviceLadder* ladders;  // kDeviceLadders of them
   // A device by its name, or null, and `why` says what is missing.
   std::unique_ptr<gpu::Device> (*open)(const std::string& name, std::string* why);

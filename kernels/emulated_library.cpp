@@ -21,6 +21,7 @@ std::unique_ptr<gpu::Device> open_emulated(const std::string& name, std::string*
 
 const lat::kernels::DeviceLibrary* latent_devices() {
   using namespace lat::kernels;
-  static const DeviceLibrary library{emulated_table(), emulated_ladders(), open_emulated};
+  static const DeviceLibrary library{emulated_table(), emulated_foreign(), emulated_ladders(),
+                                     open_emulated};
   return &library;
 }

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include "engine/core/device_fast.h"
@@ -111,24 +112,41 @@ void Accelerator::reserve_scratch(i64 bytes) {
   translated([&] { device_->commit(scratch_, static_cast<size_t>(bytes)); });
 }
 
-bool Accelerator::prepare(int32_t kernel, int32_t type, const kernels::Arg* args) {
+const kernels::DeviceKernel& Accelerator::foreign_row(const char* name) const {
+  const kernels::DeviceKernel* k = library_->foreign;
+  while (k->name && std::strcmp(k->name, name) != 0) ++k;
+  LAT_CHECK(k->name, Code::unsupported, name, "the library of the device '", device_->name(),
+            "' has no such kernel; it belongs in rl/kernels.cu");
+  return *k;
+}
+
+const kernels::DeviceKernel& Accelerator::row(int32_t kernel,
+                                              const kernels::Kernel* foreign) const {
+  return foreign ? foreign_row(foreign->name) : rows_[kernel];
+}
+
+bool Accelerator::prepare(int32_t kernel, int32_t type, const kernels::Arg* args,
+                          const kernels::Kernel* foreign) {
   i64 bytes = 0;
-  const bool by_library = fast_ && type == 0 && fast_->takes(kernels::K(kernel), args, &bytes);
-  const auto own = rows_[kernel].scratch[type];
+  const bool by_library =
+      fast_ && !foreign && type == 0 && fast_->takes(kernels::K(kernel), args, &bytes);
+  const auto own = row(kernel, foreign).scratch[type];
   if (!by_library && own) bytes = own(args);
   if (bytes > 0) reserve_scratch(bytes);
   return by_library;
 }
 
-void Accelerator::queue(bool by_library, int32_t kernel, int32_t type, const kernels::Arg* args) {
+void Accelerator::queue(bool by_library, int32_t kernel, int32_t type, const kernels::Arg* args,
+                        const kernels::Kernel* foreign) {
   if (by_library)
     fast_->call(kernels::K(kernel), args);
   else
-    rows_[kernel].run[type](args, *stream_);
+    row(kernel, foreign).run[type](args, *stream_);
 }
 
-void Accelerator::call(int32_t kernel, int32_t type, const kernels::Arg* args) {
-  translated([&] { queue(prepare(kernel, type, args), kernel, type, args); });
+void Accelerator::call(int32_t kernel, int32_t type, const kernels::Arg* args,
+                       const kernels::Kernel* foreign) {
+  translated([&] { queue(prepare(kernel, type, args, foreign), kernel, type, args, foreign); });
 }
 
 std::unique_ptr<gpu::Graph> Accelerator::capture(const Program& program) {
@@ -136,11 +154,11 @@ std::unique_ptr<gpu::Graph> Accelerator::capture(const Program& program) {
   return translated([&]() -> std::unique_ptr<gpu::Graph> {
     std::vector<bool> by_library;
     for (const Call& c : program.calls)
-      by_library.push_back(prepare(c.kernel, c.type(), args + c.first));
+      by_library.push_back(prepare(c.kernel, c.type(), args + c.first, c.foreign));
     stream_->begin_capture();
     for (size_t i = 0; i < program.calls.size(); ++i) {
       const Call& c = program.calls[i];
-      queue(by_library[i], c.kernel, c.type(), args + c.first);
+      queue(by_library[i], c.kernel, c.type(), args + c.first, c.foreign);
     }
     return stream_->end_capture();
   });

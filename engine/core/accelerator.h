@@ -41,8 +41,11 @@ class Accelerator {
   // Stream::scratch holds so many bytes from here on.
   void reserve_scratch(i64 bytes);
 
-  // Queues a kernel call; `type` 0 is float, 1 double.
-  void call(int32_t kernel, int32_t type, const kernels::Arg* args);
+  // Its version of a kernel that is no row of the table. Code::unsupported when its library has none.
+  const kernels::DeviceKernel& foreign_row(const char* name) const;
+  // Queues a kernel call; `type` 0 is float, 1 double. `foreign`: the kernel where it is no row of the table.
+  void call(int32_t kernel, int32_t type, const kernels::Arg* args,
+            const kernels::Kernel* foreign = nullptr);
   // The calls of a program as a graph, and a run of it, queued.
   std::unique_ptr<gpu::Graph> capture(const Program& program);
   void run(gpu::Graph& graph);
@@ -63,8 +66,11 @@ class Accelerator {
     std::unique_ptr<gpu::Event> sent;
   };
   // Makes what a call needs; whether a library takes it.
-  bool prepare(int32_t kernel, int32_t type, const kernels::Arg* args);
-  void queue(bool by_library, int32_t kernel, int32_t type, const kernels::Arg* args);
+  bool prepare(int32_t kernel, int32_t type, const kernels::Arg* args,
+               const kernels::Kernel* foreign);
+  void queue(bool by_library, int32_t kernel, int32_t type, const kernels::Arg* args,
+             const kernels::Kernel* foreign);
+  const kernels::DeviceKernel& row(int32_t kernel, const kernels::Kernel* foreign) const;
 
   Device kind_;
   const kernels::DeviceLibrary* library_ = nullptr;

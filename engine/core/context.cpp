@@ -20,6 +20,21 @@ constexpr i64 kStepRange = i64{1} << 36;  // addresses, not memory
 constexpr i64 kParameterRange = i64{1} << 34;
 constexpr size_t kMaxOperands = 24;
 
+// The arguments of a call that runs at once.
+class Arguments {
+ public:
+  Arguments(std::initializer_list<Operand> operands, const char* kernel) {
+    LAT_CHECK(operands.size() <= kMaxOperands, Code::unsupported, kernel, "has ", operands.size(),
+              " arguments; at most ", kMaxOperands, " are possible");
+    std::transform(operands.begin(), operands.end(), args_.begin(),
+                   [](const Operand& o) { return o.arg; });
+  }
+  const Arg* data() const { return args_.data(); }
+
+ private:
+  std::array<Arg, kMaxOperands> args_;
+};
+
 // A run of elementwise calls, as the argument of run_tiles.
 struct Tiled {
   const Call* calls;
@@ -182,8 +197,7 @@ int32_t Context::row_of(K kernel, DType real, const Arg* args) {
   return fast_ && real == DType::f32 ? fast_->quicker(row, args) : row;
 }
 
-void Context::call(K kernel, DType real, std::initializer_list<Operand> operands) {
-  if (!recording()) return call_now(kernel, real, operands);
+size_t Context::push(std::initializer_list<Operand> operands) {
   Program& p = *program_;
   const size_t first = p.args.size();
   for (const Operand& o : operands) {
@@ -191,15 +205,43 @@ void Context::call(K kernel, DType real, std::initializer_list<Operand> operands
     p.bytes.push_back(o.bytes);
     p.places.push_back(o.place);
   }
-  const int32_t index = row_of(kernel, real, p.args.data() + first);
-  const Kernel& row = rows_[index];
-  Call c{index, static_cast<int32_t>(first), static_cast<int32_t>(operands.size()), 1, real,
-         op,    row.run[type_index(real)]};
-  const Plan plan = row.plan[type_index(real)](p.args.data() + c.first);
-  c.parts = static_cast<int32_t>(plan.parts);
-  p.calls.push_back(c);
+  return first;
+}
+
+void Context::record(int32_t index, const Kernel& kernel, DType real, size_t first) {
+  Program& p = *program_;
+  const Plan plan = kernel.plan[type_index(real)](p.args.data() + first);
+  p.calls.push_back({.kernel = index,
+                     .first = static_cast<int32_t>(first),
+                     .count = static_cast<int32_t>(p.args.size() - first),
+                     .parts = static_cast<int32_t>(plan.parts),
+                     .real = real,
+                     .op = op,
+                     .run = kernel.run[type_index(real)],
+                     .foreign = index == kForeign ? &kernel : nullptr});
   p.workspace = std::max(p.workspace, plan.workspace);
   p.work_bytes = std::max(p.work_bytes, work_.used() - work_.offset(p.work));
+}
+
+void Context::call(K kernel, DType real, std::initializer_list<Operand> operands) {
+  if (!recording()) return call_now(kernel, real, operands);
+  const size_t first = push(operands);
+  const int32_t index = row_of(kernel, real, program_->args.data() + first);
+  record(index, rows_[index], real, first);
+}
+
+void Context::device_call(const Kernel& kernel, DType real,
+                          std::initializer_list<Operand> operands) {
+  LAT_CHECK(operands.size() == std::strlen(kernel.roles), Code::shape, kernel.name, "has ",
+            std::strlen(kernel.roles), " arguments and got ", operands.size());
+  if (!on_cpu()) device_->foreign_row(kernel.name);  // refused before anything is recorded
+  if (recording()) return record(kForeign, kernel, real, push(operands));
+  const FloatGuard guard;
+  const Arguments args(operands, kernel.name);
+  if (!on_cpu())
+    device_->call(kForeign, type_index(real), args.data(), &kernel);
+  else
+    run_now(kernel, real, args.data());
 }
 
 bool Context::written_since(size_t call, const Tensor& t) const {
@@ -208,7 +250,7 @@ bool Context::written_since(size_t call, const Tensor& t) const {
     const Call& c = program_->calls[i];
     for (int32_t j = 0; j < c.count; ++j) {
       const size_t a = static_cast<size_t>(c.first + j);
-      if (std::strchr("wWaA", rows_[c.kernel].roles[j]) == nullptr) continue;
+      if (std::strchr("wWaA", kernel_of(c, rows_).roles[j]) == nullptr) continue;
       const char* const at = static_cast<const char*>(program_->args[a].p);
       if (at < begin + t.bytes() && begin < at + program_->bytes[a]) return true;
     }
@@ -218,17 +260,15 @@ bool Context::written_since(size_t call, const Tensor& t) const {
 
 void Context::call_now(K kernel, DType real, std::initializer_list<Operand> operands) {
   const FloatGuard guard;
-  std::array<Arg, kMaxOperands> args;
-  LAT_CHECK(operands.size() <= kMaxOperands, Code::unsupported,
-            rows_[static_cast<int32_t>(kernel)].name, "has ", operands.size(),
-            " arguments; at most ", kMaxOperands, " are possible");
-  std::transform(operands.begin(), operands.end(), args.begin(),
-                 [](const Operand& o) { return o.arg; });
+  const Arguments args(operands, rows_[static_cast<int32_t>(kernel)].name);
   if (!on_cpu()) return device_->call(static_cast<int32_t>(kernel), type_index(real), args.data());
-  const Kernel& row = rows_[row_of(kernel, real, args.data())];
-  const Plan plan = row.plan[type_index(real)](args.data());
+  run_now(rows_[row_of(kernel, real, args.data())], real, args.data());
+}
+
+void Context::run_now(const Kernel& kernel, DType real, const Arg* args) {
+  const Plan plan = kernel.plan[type_index(real)](args);
   team_.reserve_workspace(plan.workspace);
-  team_.run(row.run[type_index(real)], args.data(), plan.parts);
+  team_.run(kernel.run[type_index(real)], args, plan.parts);
 }
 
 void Context::replay(const Program& program, size_t begin, size_t end) {
@@ -238,7 +278,7 @@ void Context::replay(const Program& program, size_t begin, size_t end) {
     work_.commit(work_.offset(program.work) + program.work_bytes);
     for (size_t i = begin; i < end; ++i) {
       const Call& c = program.calls[i];
-      device_->call(c.kernel, c.type(), program.args.data() + c.first);
+      device_->call(c.kernel, c.type(), program.args.data() + c.first, c.foreign);
     }
     return;
   }

@@ -85,6 +85,11 @@ class Context {
   void call(kernels::K kernel, DType real, std::initializer_list<Operand> operands);
   // The same, run at once even while a Step records (initial values, host copies).
   void call_now(kernels::K kernel, DType real, std::initializer_list<Operand> operands);
+  // A call of a kernel that is no row of the table: one of a layer above, an environment's. The row must outlive what is
+  // recorded; its function of the context's instruction set is the caller's choice. A device has a version of it by the
+  // same name in its library (kernels/devices.h); Code::unsupported when it has none. Not for program files.
+  void device_call(const kernels::Kernel& kernel, DType real,
+                   std::initializer_list<Operand> operands);
   // Runs a recorded program: nothing is allocated, none of the user's code runs. A device runs `graph`, which it makes
   // at the first time.
   void replay(const Program& program, std::unique_ptr<gpu::Graph>& graph);
@@ -153,6 +158,10 @@ class Context {
   i64 memory_bytes() const;
 
  private:
+  // Records the call of a kernel, row `index` of the table or a foreign one; or runs it.
+  void record(int32_t index, const kernels::Kernel& kernel, DType real, size_t first);
+  void run_now(const kernels::Kernel& kernel, DType real, const kernels::Arg* args);
+  size_t push(std::initializer_list<Operand> operands);
   // The row of the table to call for `kernel`.
   int32_t row_of(kernels::K kernel, DType real, const kernels::Arg* args);
   gpu::Device* device_memory() const { return device_ ? &device_->memory() : nullptr; }

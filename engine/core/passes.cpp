@@ -38,7 +38,7 @@ class Accesses {
  public:
   Accesses(const Program& p, const Kernel* rows) {
     for (const Call& c : p.calls) {
-      const Kernel& row = rows[c.kernel];
+      const Kernel& row = kernel_of(c, rows);
       const size_t first = static_cast<size_t>(c.first);
       const i64 n = row.plan[c.real == DType::f64 ? 1 : 0](p.args.data() + first).elements;
       elements_.push_back(n);

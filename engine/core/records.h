@@ -80,8 +80,10 @@ struct Operand {
       : arg{.i = static_cast<i64>(i)} {}
 };
 
+constexpr int32_t kForeign = -1;
+
 struct Call {
-  int32_t kernel;  // row of the kernel table
+  int32_t kernel;  // row of the kernel table; kForeign: `foreign` is the kernel
   int32_t first;   // its arguments are args[first ...]
   int32_t count;   // how many
   int32_t parts;   // how the thread team may share it
@@ -92,6 +94,7 @@ struct Call {
   // them on the first tile, then on the second. `parts` then counts ranges of tiles.
   int32_t together = 1;
   int32_t tiles = 1;
+  const kernels::Kernel* foreign = nullptr;  // of a layer above (Context::device_call)
 
   int32_t type() const { return real == DType::f64 ? 1 : 0; }  // of the rows of the kernel table
 };
@@ -107,6 +110,11 @@ struct Program {
 
   void clear();
 };
+
+// The kernel of a call.
+inline const kernels::Kernel& kernel_of(const Call& c, const kernels::Kernel* rows) {
+  return c.foreign ? *c.foreign : rows[c.kernel];
+}
 
 // What differs first between two recordings of one body, as a sentence; "" when they are equal.
 std::string difference(const Program& then, const Program& now, const kernels::Kernel* rows);

@@ -193,10 +193,10 @@ Tensor scan_reverse(const Tensor& a, const Tensor& b, const Tensor& last = {});
 
 // What a step is worth, from what followed it. All (T,B), time-major: step t takes the reward r[t] and arrives where the
 // value is next_value[t], before any reset. Two ways to end must not be confused. Where an episode *terminated*,
-// nothing follows: the discount d[t] is 0. Where it was *truncated* (u8: a time limit, the end of a recording),
+// nothing follows: the discount d[t] is 0. Where it was *truncated* (1, u8 or real: a time limit, the end of a recording),
 // next_value[t] stands for what would have followed, and the recursion stops: row t + 1 is another episode's. After
 // the last row it stops too.
-// gamma (1 - terminated), terminated u8
+// gamma (1 - terminated), terminated 1 or 0, u8 or real
 Tensor discounts(const Tensor& terminated, double gamma);
 // A[t] = delta[t] + d[t] lambda A[t+1], delta[t] = r[t] + d[t] next_value[t] - value[t]
 //                                               Schulman et al. 2016, equations 11, 16

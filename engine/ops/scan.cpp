@@ -67,21 +67,26 @@ void check_episodes(const char* op, const Tensor& reward, std::initializer_list<
   for (const Tensor& t : others)
     LAT_CHECK(t && t.shape() == reward.shape(), Code::shape, op, "rewards ", reward.shape().text(),
               " beside ", t.shape().text(), "; expected one number of each for every step");
-  LAT_CHECK(!truncated || (truncated.shape() == reward.shape() && truncated.dtype == DType::u8),
-            Code::shape, op, "expects truncated ", reward.shape().text(), " u8, got ",
-            truncated.shape().text(), " ", name_of(truncated.dtype));
+  LAT_CHECK(!truncated || (truncated.shape() == reward.shape() &&
+                           (truncated.dtype == DType::u8 || truncated.dtype == reward.dtype)),
+            Code::shape, op, "expects truncated ", reward.shape().text(), " u8 or ",
+            name_of(reward.dtype), ", got ", truncated.shape().text(), " ",
+            name_of(truncated.dtype));
+}
+
+// value (1 - flag), flag 1 or 0
+Tensor unless(const Tensor& flag, double value) {
+  return (flag.dtype == DType::u8 ? from_bytes(flag, -value) : flag * -value) + value;
 }
 
 // discount lambda, 0 where a trajectory is cut off.
 Tensor trace(const Tensor& discount, double lambda, const Tensor& truncated) {
-  return truncated ? discount * (from_bytes(truncated, -lambda) + lambda) : discount * lambda;
+  return truncated ? discount * unless(truncated, lambda) : discount * lambda;
 }
 
 }  // namespace
 
-Tensor discounts(const Tensor& terminated, double gamma) {
-  return from_bytes(terminated, -gamma) + gamma;
-}
+Tensor discounts(const Tensor& terminated, double gamma) { return unless(terminated, gamma); }
 
 Tensor gae(const Tensor& reward, const Tensor& value, const Tensor& next_value,
            const Tensor& discount, double lambda, const Tensor& truncated) {

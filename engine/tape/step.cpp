@@ -200,7 +200,7 @@ std::string StepBase::first_not_finite() {
   std::string first;
   for (size_t i = 0; i < p.calls.size(); ++i) {
     const Call& c = p.calls[i];
-    const kernels::Kernel& row = ctx_.rows()[c.kernel];
+    const kernels::Kernel& row = kernel_of(c, ctx_.rows());
     ctx_.replay(p, i, i + 1);
     ctx_.call_now(K::fill_i32, ctx_.real(), {ctx_.ok(), 1, 0});
     for (int32_t j = 0; first.empty() && j < c.count; ++j) {

@@ -172,6 +172,11 @@ class Writer {
       check_unique(e.outputs, "the outputs of '" + e.name + "'");
       LAT_CHECK(e.program && !e.program->calls.empty(), Code::state, "program_file", "entry '",
                 e.name, "' has no recorded calls; call its Step once, without --eager");
+      for (const Call& c : e.program->calls)
+        LAT_CHECK(!c.foreign, Code::unsupported, "program_file", "entry '", e.name,
+                  "' calls the kernel '", c.foreign->name,
+                  "', which is no row of the kernel table and so cannot be saved; give the part "
+                  "without it, a policy without its environment, a Step of its own");
     }
   }
 

@@ -102,6 +102,10 @@ TEST_CASE("layers: the rules that are no order") {
   CHECK_FALSE(allowed("models/parts/encoder.h", "models/vae/a.h"));
   CHECK_FALSE(allowed("models/model.h", "models/vae/a.h"));
   CHECK(allowed("rl/agents/dreamer.cpp", "models/world/rssm.h"));
+  CHECK(allowed("rl/envs/cartpole.h", "kernels/common/math.h"));
+  CHECK(allowed("rl/kernels.cu", "kernels/devices.h"));
+  CHECK_FALSE(allowed("rl/envs/cartpole.h", "kernels/gather/gather.h"));
+  CHECK_FALSE(allowed("rl/agents/dreamer.cpp", "kernels/common/math.h"));
 
   CHECK_FALSE(allowed("engine/ops/a.cpp", "a.h"));
   CHECK_FALSE(allowed("engine/unknown/a.cpp", "engine/core/error.h"));

@@ -268,7 +268,14 @@ std::string layer_rule(std::string_view from, std::string_view to) {
                : "only tools, tests and the libraries of devices include the study";
   if (a == "kernels/study") return kernels_b ? "" : "kernels/study includes kernels only";
   if (a == "engine/lat.h" && kernels_b) return "engine/lat.h includes engine only";
-  if (kernels_b && (a == "models" || a == "rl")) return "models and rl never include kernels";
+  if (kernels_b && a == "models") return "models never include kernels";
+  if (kernels_b && a == "rl") {
+    const bool kernel =
+        from.starts_with("rl/envs/") || any_of(without_extension(from), {"rl/kernels", "rl/table"});
+    return kernel && any_of(b, {"kernels", "kernels/common"})
+               ? ""
+               : "of rl only envs, kernels.* and table.* include kernels/common and kernels/*.h";
+  }
   if (kernels_b && a == "engine/core" && b != "kernels" && b != "kernels/common") {
     return "engine/core includes of kernels only kernels/common and kernels/*.h";
   }

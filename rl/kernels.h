@@ -1,0 +1,80 @@
+#pragma once
+// The kernels of rl beside those of environments: replay memory and running moments. Bound by memory.
+#include <type_traits>
+
+#include "kernels/common/math.h"
+#include "kernels/common/philox.h"
+
+namespace lat::rl::LAT_ISA {
+
+using namespace kernels;
+using namespace kernels::LAT_ISA;
+
+// A transition is a row of W = 2 D + A + 2 numbers: what was seen, action, reward, what was seen then, terminated.
+struct Transition {
+  i64 D, A;
+  LAT_INLINE i64 reward() const { return D + A; }
+  LAT_INLINE i64 next() const { return D + A + 1; }
+  LAT_INLINE i64 terminated() const { return 2 * D + A + 1; }
+  LAT_INLINE i64 width() const { return 2 * D + A + 2; }
+};
+
+// Row i of E joins the ring in row (stored + i) mod capacity.
+template <class T, class Action>
+LAT_INLINE void put_transition(T* ring, double stored, const T* obs, const Action* action,
+                               const T* reward, const T* next, const T* terminated, i64 i,
+                               Transition at, i64 capacity) {
+  T* const row = ring + (i64(stored) + i) % capacity * at.width();
+  for (i64 d = 0; d < at.D; ++d) row[d] = obs[i * at.D + d];
+  for (i64 a = 0; a < at.A; ++a) row[at.D + a] = T(action[i * at.A + a]);
+  row[at.reward()] = reward[i];
+  for (i64 d = 0; d < at.D; ++d) row[at.next() + d] = next[i * at.D + d];
+  row[at.terminated()] = terminated[i];
+}
+
+// Row b of a batch is row floor(w count / 2^32) of the ring, uniform over what it holds; w is word 0 of the counter
+// (b, step id << 16, draw, tick) with the layout of kernels/random/random.h.
+template <class T, class Action>
+LAT_INLINE void take_transition(T* obs, Action* action, T* reward, T* next, T* terminated,
+                                const T* ring, double stored, const u64* clock, i64 b,
+                                Transition at, i64 capacity, i64 seed, i64 stream) {
+  const i64 count = stored < double(capacity) ? i64(stored) : capacity;
+  const Philox x =
+      philox({{u32(b), u32(u64(stream) >> 32) << 16, u32(stream), u32(clock[0])}}, u64(seed));
+  const T* const row = ring + i64(u64(x.word[0]) * u64(count) >> 32) * at.width();
+  for (i64 d = 0; d < at.D; ++d) obs[b * at.D + d] = row[d];
+  for (i64 a = 0; a < at.A; ++a) action[b * at.A + a] = Action(row[at.D + a]);
+  reward[b] = row[at.reward()];
+  for (i64 d = 0; d < at.D; ++d) next[b * at.D + d] = row[at.next() + d];
+  terminated[b] = row[at.terminated()];
+}
+
+// Column d of `moments` (3,D): count, mean, sum of squared deviations; joined with the rows x (B,D).
+//                                               Chan, Golub & LeVeque 1983, equations 2.1
+template <class T>
+LAT_INLINE void join_moments(double* moments, const T* x, i64 d, i64 B, i64 D) {
+  double sum = 0, squares = 0;
+  for (i64 b = 0; b < B; ++b) sum += double(x[b * D + d]);
+  const double m = sum / double(B);
+  for (i64 b = 0; b < B; ++b) {
+    const double off = double(x[b * D + d]) - m;
+    squares = fma(off, off, squares);
+  }
+  const double before = moments[d], now = before + double(B);
+  const double delta = m - moments[D + d];
+  moments[d] = now;
+  moments[D + d] = fma(delta, double(B) / now, moments[D + d]);
+  moments[2 * D + d] = fma(delta * delta, before * double(B) / now, moments[2 * D + d] + squares);
+}
+
+// (x - mean) / sd within +-bound, the mean taken off where `centre`; x itself before any moments.
+template <class T>
+LAT_INLINE T standardised(T x, const double* moments, i64 d, i64 D, bool centre, double bound) {
+  const double n = moments[d];
+  if (n == 0) return x;
+  const double sd = m::sqrt(moments[2 * D + d] / n + 1e-8);
+  const double y = (double(x) - (centre ? moments[D + d] : 0.0)) / sd;
+  return T(min(max(y, -bound), bound));
+}
+
+}  // namespace lat::rl::LAT_ISA
