@@ -4,6 +4,9 @@ namespace lat::rl {
 
 std::unique_ptr<Agent> make_ppo();
 std::unique_ptr<Agent> make_a2c();
+std::unique_ptr<Agent> make_reinforce();
+std::unique_ptr<Agent> make_reinforce_baseline();
+std::unique_ptr<Agent> make_trpo();
 std::unique_ptr<Agent> make_dqn();
 std::unique_ptr<Agent> make_double_dqn();
 std::unique_ptr<Agent> make_sac();
@@ -16,6 +19,10 @@ const std::vector<Entry>& catalogue() {
       {"ppo", "Schulman et al. 2017, eqs. 7, 9; Raffin et al. 2022, eqs. 5, 6", Acts::both,
        make_ppo},
       {"a2c", "Mnih et al. 2016, algorithm S3", Acts::both, make_a2c},
+      {"reinforce", "Williams 1992, theorem 1", Acts::both, make_reinforce},
+      {"reinforce_baseline", "Williams 1992, theorem 1 and section 5", Acts::both,
+       make_reinforce_baseline},
+      {"trpo", "Schulman et al. 2015, eq. 14 and appendix C", Acts::both, make_trpo},
       {"dqn", "Mnih et al. 2015, algorithm 1", Acts::choice, make_dqn},
       {"double_dqn", "van Hasselt et al. 2016, eq. 4", Acts::choice, make_double_dqn},
       {"sac", "Haarnoja et al. 2018b, eqs. 5, 7, 18", Acts::box, make_sac},
@@ -30,6 +37,9 @@ const std::vector<Preset>& presets() {
   static const std::vector<Preset> kPresets{
       {"ppo", "cartpole", 100000, {}},
       {"a2c", "cartpole", 500000, {}},
+      {"reinforce", "cartpole", 250000, {}},
+      {"reinforce_baseline", "cartpole", 1000000, {}},
+      {"trpo", "cartpole", 100000, {}},
       {"dqn", "cartpole", 50000, {}},
       {"double_dqn", "cartpole", 50000, {}},
       {"sac",
