@@ -48,11 +48,14 @@ struct Acrobot {
     d[2] = -(d2 * d[3] + phi1) / d1;
   }
 
-  // Into [-pi, pi], a turn at a time: no velocity allows two in a step.
+  // Into [-pi, pi], a turn at a time: no velocity allows three in a step.
   template <class V>
   static LAT_INLINE V wrapped(V angle) {
-    angle = angle > splat<V>(kPi) ? angle - 2 * kPi : angle;
-    return angle < splat<V>(-kPi) ? angle + 2 * kPi : angle;
+    for (i64 turn = 0; turn < 3; ++turn) {
+      angle = angle > splat<V>(kPi) ? angle - 2 * kPi : angle;
+      angle = angle < splat<V>(-kPi) ? angle + 2 * kPi : angle;
+    }
+    return angle;
   }
 
   // One step of the classic Runge-Kutta method.

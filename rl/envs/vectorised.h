@@ -40,24 +40,7 @@ struct Vectorised {
     E::reset(s, u);
   }
 
-  static LAT_INLINE i64 columns(i64 seen) {
-    i64 n = 0;
-    for (i64 d = 0; d < D; ++d) n += shows(seen, d);
-    return n;
-  }
   static LAT_INLINE bool shows(i64 seen, i64 d) { return d > 62 || (seen >> d & 1) != 0; }
-
-  // The observations of the copies i, i + 1, ... as rows of `to`.
-  template <class V, class T>
-  static LAT_INLINE void write(T* to, i64 i, const V (&o)[D], i64 seen) {
-    const i64 cols = columns(seen);
-    for (i64 l = 0; l < kWidth<V>; ++l) {
-      T* const row = to + (i + l) * cols;
-      i64 c = 0;
-      for (i64 d = 0; d < D; ++d)
-        if (shows(seen, d)) row[c++] = T(lane(o[d], l));
-    }
-  }
 
   template <class V>
   static LAT_INLINE double lane(V x, i64 l) {
@@ -67,9 +50,59 @@ struct Vectorised {
       return x[l];
   }
 
+  // The lanes of x as T, and the lanes that stand at `from`.
+  template <class T, class V>
+  static LAT_INLINE auto narrowed(V x) {
+#if LAT_VECTOR_BYTES > 0
+    if constexpr (kWidth < V >> 1) {
+      typedef T Lanes __attribute__((vector_size(sizeof(T) * size_t(kWidth<V>))));
+      return __builtin_convertvector(x, Lanes);
+    }
+#endif
+    if constexpr (kWidth<V> == 1) return T(x);
+  }
   template <class V, class T>
+  static LAT_INLINE V widened(const T* from) {
+#if LAT_VECTOR_BYTES > 0
+    if constexpr (kWidth < V >> 1) {
+      typedef T Lanes __attribute__((vector_size(sizeof(T) * size_t(kWidth<V>))));
+      Lanes x;
+      memcpy(&x, from, sizeof(x));
+      return __builtin_convertvector(x, V);
+    }
+#endif
+    if constexpr (kWidth<V> == 1) return double(*from);
+  }
+
+  template <class T, class V>
   static LAT_INLINE void put(T* to, V x) {
-    for (i64 l = 0; l < kWidth<V>; ++l) to[l] = T(lane(x, l));
+    const auto y = narrowed<T>(x);
+    memcpy(to, &y, sizeof(y));
+  }
+
+  // The observations of the copies i, i + 1, ... as rows of `to`, and of `also` where there is one.
+  template <class V, class T>
+  static LAT_INLINE void write(T* to, T* also, i64 i, const V (&o)[D], i64 seen) {
+    i64 cols = D;
+    if (seen != -1) {
+      cols = 0;
+      for (i64 d = 0; d < D; ++d) cols += shows(seen, d);
+    }
+    i64 c = 0;
+    for (i64 d = 0; d < D; ++d) {
+      if (seen != -1 && !shows(seen, d)) continue;
+      const auto y = narrowed<T>(o[d]);
+      for (i64 l = 0; l < kWidth<V>; ++l) {
+        T x;
+        if constexpr (kWidth<V> == 1)
+          x = y;
+        else
+          x = y[l];
+        to[(i + l) * cols + c] = x;
+        if (also) also[(i + l) * cols + c] = x;
+      }
+      ++c;
+    }
   }
 
   // The actions of the copies i, i + 1, ...; what is no action counts as 0, and `invalid` says so.
@@ -79,17 +112,16 @@ struct Vectorised {
     invalid = zero;
     for (i64 k = 0; k < A; ++k) {
       V x{};
-      if constexpr (kWidth<V> == 1)
+      if constexpr (A == 1)
+        x = widened<V>(from + i);
+      else if constexpr (kWidth<V> == 1)
         x = double(from[i * A + k]);
       else
         for (i64 l = 0; l < kWidth<V>; ++l) x[l] = double(from[(i + l) * A + k]);
-      if constexpr (kDiscrete)
-        a[k] = (x >= zero) & (x < splat<V>(kChoices)) ? x : splat<V>(-1);
-      else
-        a[k] = m::abs(x) < splat<V>(kNoBound) ? x : splat<V>(kNoBound);
-      const auto wrong = kDiscrete ? a[k] < zero : a[k] == splat<V>(kNoBound);
-      invalid = wrong ? one : invalid;
-      a[k] = wrong ? zero : a[k];
+      const auto good = kDiscrete ? (x >= zero) & (x < splat<V>(kChoices))
+                                  : (m::abs(x) < splat<V>(kNoBound)) & (x == x);
+      invalid = good ? invalid : one;
+      a[k] = good ? x : zero;
     }
   }
 
@@ -98,7 +130,7 @@ struct Vectorised {
     V s[S], o[D];
     for (i64 k = 0; k < S; ++k) s[k] = load<V>(memory + k * n + i);
     E::observe(s, o);
-    write(obs, i, o, seen);
+    write<V, T>(obs, nullptr, i, o, seen);
   }
 
   static LAT_INLINE void reset(i64 i, double* memory, i64 n, i64 seed, i64 stream) {
@@ -122,47 +154,57 @@ struct Vectorised {
     V s[S], a[A], o[D], invalid;
     for (i64 k = 0; k < S; ++k) s[k] = load<V>(memory + k * n + i);
     double* const rows = memory + S * n + i;
-    const auto row = [rows, n](i64 k) { return load<V>(rows + k * n); };
 
     actions<V, T>(a, invalid, action, i);
     const Outcome<V> out = E::step(s, a);
-    const V steps = row(kSteps) + one;
+    const V steps = load<V>(rows + kSteps * n) + one;
+    const V gained = load<V>(rows + kReturn * n) + out.reward;
     const V over = steps >= splat<V>(double(rules.limit)) ? one : zero;
     const V cut = out.terminated > zero ? zero : over;
     const V ended = out.terminated + cut;
     E::observe(s, o);
-    write(final_obs, i, o, rules.seen);
-    write(obs, i, o, rules.seen);
+    write(final_obs, obs, i, o, rules.seen);
     put(reward + i, out.reward);
     put(terminated + i, out.terminated);
     put(truncated + i, cut);
-
-    const V episode = row(kEpisode);
-    const V gained = row(kReturn) + out.reward;
     if (keep) {
-      const V last = splat<V>(rules.counted > 0 ? double(rules.counted) : 0x1p53);
-      const V counts = episode > last ? zero : ended;
-      const auto running = ended == zero;
-      const auto set = [rows, n](i64 k, V x) { store<V>(rows + k * n, x); };
       for (i64 k = 0; k < S; ++k) store<V>(memory + k * n + i, s[k]);
-      set(kSteps, running ? steps : zero);
-      set(kEpisode, episode + ended);
-      set(kReturn, running ? gained : zero);
-      set(kEpisodes, row(kEpisodes) + counts);
-      set(kReturns, row(kReturns) + (counts > zero ? gained : zero));
-      set(kSquares, row(kSquares) + (counts > zero ? gained * gained : zero));
-      set(kLengths, row(kLengths) + (counts > zero ? steps : zero));
-      const V before = row(kInvalid);
-      set(kInvalid, (before == zero) & (invalid > zero) ? steps : before);
+      store<V>(rows + kSteps * n, steps);
+      store<V>(rows + kReturn * n, gained);
     }
+    const V rare = ended + invalid;
     for (i64 l = 0; l < kWidth<V>; ++l) {
-      if (lane(ended, l) == 0) continue;
-      double fresh[S], seen[D];
-      start(fresh, i + l, lane(episode, l) + 1, rules.seed, rules.stream);
-      for (i64 k = 0; keep && k < S; ++k) memory[k * n + i + l] = fresh[k];
-      E::observe(fresh, seen);
-      write(obs, i + l, seen, rules.seen);
+      if (lane(rare, l) == 0) continue;
+      double* const row = rows + l;
+      if (keep && lane(invalid, l) != 0 && row[kInvalid * n] == 0)
+        row[kInvalid * n] = lane(steps, l);
+      if (lane(ended, l) != 0)
+        next_episode(i + l, obs, memory, row, keep, lane(steps, l), lane(gained, l), rules);
     }
+  }
+
+ private:
+  // Counts the episode of copy i that has ended, and begins the next.
+  template <class T>
+  static LAT_INLINE void next_episode(i64 i, T* obs, double* memory, double* row, bool keep,
+                                      double steps, double gained, const Rules& rules) {
+    const i64 n = rules.n;
+    const double episode = row[kEpisode * n];
+    double s[S], o[D];
+    start(s, i, episode + 1, rules.seed, rules.stream);
+    E::observe(s, o);
+    write<double, T>(obs, nullptr, i, o, rules.seen);
+    if (!keep) return;
+    if (rules.counted == 0 || episode <= double(rules.counted)) {
+      row[kEpisodes * n] += 1;
+      row[kReturns * n] += gained;
+      row[kSquares * n] += gained * gained;
+      row[kLengths * n] += steps;
+    }
+    for (i64 k = 0; k < S; ++k) memory[k * n + i] = s[k];
+    row[kSteps * n] = 0;
+    row[kEpisode * n] = episode + 1;
+    row[kReturn * n] = 0;
   }
 };
 
