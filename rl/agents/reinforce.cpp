@@ -5,7 +5,7 @@
 //
 // R_t are the rewards to the end of the episode: what went before the action is no consequence of it. The baseline b is
 // 0, or V(s), learned by least squares from R, which changes the variance and not the mean. A round plays from fresh
-// starts; episodes that it does not end have no return and count for nothing.
+// starts, and its end is the horizon: an episode that it cuts counts with what it earned until then.
 #include "rl/agent.h"
 #include "rl/core/rollout.h"
 
@@ -67,7 +67,7 @@ class Reinforce : public AgentOf<Config> {
   Figures round() {
     const Rng rng(env_->ctx());
     Rollout seen;
-    Tensor R, ended;  // (N); 1 where the episode of a step ends within the round
+    Tensor R;  // (N)
     {
       const NoGrad off(env_->ctx());
       env_->reset();
@@ -77,29 +77,23 @@ class Reinforce : public AgentOf<Config> {
         seen.add(obs, a, env_->step(units_->to_environment(a)));
       }
       seen.join();
-      const Tensor last = seen.terminated + seen.truncated;             // (T,E)
-      R = merged(scan_reverse(discounts(last, config.gamma), seen.r));  // to the end
-      ended = merged(scan_reverse(1 - last, last));
+      const Tensor last = seen.terminated + seen.truncated;  // (T,E)
+      R = merged(scan_reverse(discounts(last, config.gamma), seen.r));
     }
-    const Tensor s = merged(seen.s), n = sum(ended);  // (N,D), ()
+    const Tensor s = merged(seen.s);  // (N,D)
     Figures figures;
     Tensor gain = R;  // (N)
     if (config.baseline) {
       gain = R - stop_gradient((*critic_)(s));
       for (i64 k = 0; k < config.value_updates; ++k) {
-        const Tensor value = 0.5 * sum(ended * square((*critic_)(s)-R)) / n;  // ()
+        const Tensor value = 0.5 * mean(square((*critic_)(s)-R));  // ()
         backward(value, critic_params_);
         critic_adam_->step();
         if (k == 0) figures.add("value_loss", value);
       }
     }
-    const Tensor centre = sum(ended * gain) / n;  // ()
-    const Tensor spread =
-        sqrt(sum(ended * square(gain - centre)) / n) + 1e-8;  // (): one scale for all
-    if (config.baseline) gain = gain - centre;
     const Policy pi = (*actor_)(s);
-    const Tensor score = pi.log_prob(merged(seen.a));  // (N)
-    backward(-sum(ended * gain / spread * score) / n, actor_params_);
+    backward(-mean(gain * pi.log_prob(merged(seen.a))), actor_params_);
     actor_adam_->step();
     figures.add("entropy", mean(pi.entropy()));
     return figures;
