@@ -87,8 +87,8 @@ class Agent {
 
   // Steps of environments that one learn() makes, all copies together.
   virtual i64 steps_each() const = 0;
-  // Acts and learns once, after `done` steps of environments of `planned`: schedules stand at done / planned.
-  virtual void learn(i64 done, i64 planned) = 0;
+  // Acts and learns once, after `done` steps of environments, where schedules stand.
+  virtual void learn(i64 done) = 0;
   // What the last learn() reported.
   virtual const Figures& figures() const = 0;
 

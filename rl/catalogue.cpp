@@ -33,19 +33,85 @@ const std::vector<Entry>& catalogue() {
   return kAgents;
 }
 
+namespace {
+
+using Keys = std::vector<std::pair<const char*, const char*>>;
+
+// Of Q-learning with a target that stands still for hundreds of steps.
+Keys slow_target(Keys keys) {
+  const Keys shared{{"agent.steps", "16"},
+                    {"agent.updates", "8"},
+                    {"agent.copy_every", "600"},
+                    {"agent.batch", "128"}};
+  keys.insert(keys.begin(), shared.begin(), shared.end());
+  return keys;
+}
+
+const Keys kSmallQ{{"agent.width", "128"}, {"agent.lr", "0.001"}};
+const Keys kCatchQ{{"agent.width", "64"},       {"agent.lr", "0.0005"},
+                   {"agent.steps", "16"},       {"agent.updates", "8"},
+                   {"agent.copy_every", "500"}, {"agent.epsilon_until", "16000"}};
+const Keys kSmallSac{{"agent.width", "64"}, {"agent.batch", "100"}};
+
+}  // namespace
+
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> kPresets{
       {"ppo", "cartpole", 100000, {}},
+      {"ppo",
+       "acrobot",
+       500000,
+       {{"agent.envs", "16"},
+        {"agent.steps", "128"},
+        {"agent.gamma", "0.99"},
+        {"agent.lambda", "0.94"},
+        {"agent.epochs", "4"},
+        {"agent.lr_last", "0"},
+        {"agent.lr_until", "500000"}}},
+      {"ppo",
+       "pendulum",
+       100000,
+       {{"agent.envs", "16"},
+        {"agent.steps", "64"},
+        {"agent.gamma", "0.9"},
+        {"agent.lambda", "0.95"},
+        {"agent.epochs", "10"},
+        {"agent.batch", "128"},
+        {"agent.noise_every", "4"},
+        {"agent.log_std", "-1"}}},
+      {"ppo",
+       "catch",
+       100000,
+       {{"agent.envs", "16"},
+        {"agent.gamma", "0.99"},
+        {"agent.lambda", "0.95"},
+        {"agent.epochs", "4"},
+        {"agent.batch", "128"},
+        {"agent.entropy", "0.01"}}},
       {"a2c", "cartpole", 500000, {}},
+      {"a2c",
+       "catch",
+       100000,
+       {{"agent.envs", "16"}, {"agent.steps", "10"}, {"agent.entropy", "0.01"}}},
       {"reinforce", "cartpole", 250000, {}},
       {"reinforce_baseline", "cartpole", 1000000, {}},
       {"trpo", "cartpole", 100000, {}},
-      {"dqn", "cartpole", 50000, {}},
-      {"double_dqn", "cartpole", 50000, {}},
-      {"sac",
-       "pendulum",
-       20000,
-       {{"agent.batch", "100"}, {"agent.width", "64"}, {"agent.start", "1000"}}},
+      {"dqn", "cartpole", 50000, kSmallQ},
+      {"dqn", "acrobot", 100000,
+       slow_target({{"agent.width", "128"},
+                    {"agent.lr", "0.001"},
+                    {"agent.epsilon", "0.1"},
+                    {"agent.epsilon_until", "12000"}})},
+      {"dqn", "mountain_car", 120000,
+       slow_target({{"agent.width", "128"},
+                    {"agent.lr", "0.002"},
+                    {"agent.gamma", "0.98"},
+                    {"agent.replay", "10000"},
+                    {"agent.epsilon", "0.07"},
+                    {"agent.epsilon_until", "24000"}})},
+      {"dqn", "catch", 100000, kCatchQ},
+      {"double_dqn", "cartpole", 50000, kSmallQ},
+      {"sac", "pendulum", 20000, kSmallSac},
       {"discrete_sac", "cartpole", 100000, {}},
       {"td3", "pendulum", 20000, {}},
       {"ddpg", "pendulum", 20000, {}},

@@ -41,8 +41,12 @@ Training::Training(const Context::Options& context, const Entry& entry,
 
 Training::~Training() = default;
 
-void Training::step(i64 planned) {
-  agent_->learn(done_, planned);
+void Training::step() {
+  if (ctx_->on_cpu()) {
+    const Tensor& memory = env_->memory();
+    before_.assign(memory.as<double>(), memory.as<double>() + memory.size());
+  }
+  agent_->learn(done_);
   if (!ctx_->step_was_finite()) not_finite();
   done_ += agent_->steps_each();
 }
@@ -50,12 +54,13 @@ void Training::step(i64 planned) {
 void Training::not_finite() {
   env_->check();
   const Scratch scratch(*ctx_);
+  if (!before_.empty()) set_values(env_->memory(), before_);
   const std::vector<double> seen = to_host(env_->observe());
   const size_t D = static_cast<size_t>(env_->observation().size);
   for (size_t i = 0; i < seen.size(); ++i)
-    LAT_CHECK(std::isfinite(seen[i]), Code::failed, entry_.name, "saw number ", i % D,
-              " of the observation of ", env_->name(), ", copy ", i / D, ", become ", seen[i],
-              " by step ", done_ + agent_->steps_each(),
+    LAT_CHECK(std::isfinite(seen[i]), Code::failed, entry_.name, "number ", i % D,
+              " of the observation of ", env_->name(), ", copy ", i / D, ", is ", seen[i],
+              " at step ", done_,
               ". The parameters are those of before; the environment has to be mended");
   fail(Code::failed, entry_.name, "on ", env_->name(), ": a value was not finite by step ",
        done_ + agent_->steps_each(),

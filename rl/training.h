@@ -19,9 +19,9 @@ class Training {
            const std::string& environment, const EnvironmentOptions& options = {});
   ~Training();
 
-  // One round of acting and learning; schedules end at `planned` steps. Code::failed when a value is not finite: agent,
+  // One round of acting and learning. Code::failed when a value is not finite: agent,
   // environment and step are named, and what was not finite.
-  void step(i64 planned);
+  void step();
   // Steps of environments so far, all copies together.
   i64 done() const { return done_; }
 
@@ -57,6 +57,8 @@ class Training {
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<Judge> judge_;
   i64 done_ = 0;
+  std::vector<double>
+      before_;  // memory of the environments as the last round began; on the CPU alone
   Episodes known_;
 };
 

@@ -17,7 +17,8 @@ namespace {
 struct Config {
   i64 envs = 8, steps = 8;
   double gamma = 0.99, lambda = 1;
-  double lr = 1e-3, lr_last = 0;
+  double lr = 1e-3, lr_last = 1;
+  i64 lr_until = 100000;
   double entropy = 0, value = 0.5, max_norm = 0.5;
   i64 layers = 2, width = 64;
   double log_std = 0, reward_scale = 1;
@@ -30,7 +31,8 @@ struct Config {
     f("gamma", gamma, "discount of a step", 0, 1);
     f("lambda", lambda, "of the generalised advantage; 1: n-step returns", 0, 1);
     f("lr", lr, "learning rate of Adam", 0, 10);
-    f("lr_last", lr_last, "share of it that is left at the last step, reached linearly", 0, 1);
+    f("lr_last", lr_last, "share of it that is left in the end, reached linearly", 0, 1);
+    f("lr_until", lr_until, "steps of all copies in which that is reached", 1, 1e12);
     f("entropy", entropy, "beta, weight of the entropy", 0, 10);
     f("value", value, "c_v, weight of the value's error", 0, 100);
     f("max_norm", max_norm, "gradients are scaled down to this norm", 1e-9, 1e9);
@@ -102,8 +104,8 @@ class A2c : public AgentOf<Config> {
   }
 
   i64 steps_each() const override { return config.envs * config.steps; }
-  void learn(i64 done, i64 planned) override {
-    adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, planned));
+  void learn(i64 done) override {
+    adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     (*learn_)();
   }
   const Figures& figures() const override { return learn_->last(); }

@@ -128,7 +128,7 @@ class DiscreteSac : public AgentOf<Config> {
   }
 
   i64 steps_each() const override { return config.envs * config.steps; }
-  void learn(i64 done, i64) override {
+  void learn(i64 done) override {
     (*learn_)(Key{done + steps_each() <= config.start ? kFill : kLearn});
   }
   const Figures& figures() const override { return learn_->last(); }

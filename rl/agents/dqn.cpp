@@ -20,10 +20,10 @@ namespace {
 
 struct Config {
   i64 envs = 1, steps = 256, updates = 128, batch = 64;
-  i64 replay = 100000, start = 1000, copy_every = 10;
+  i64 replay = 100000, start = 1000, copy_every = 10, epsilon_until = 8000;
   bool twice = false;
   double gamma = 0.99, lr = 2.3e-3, max_norm = 10;
-  double epsilon = 0.04, epsilon_until = 0.16;
+  double epsilon = 0.04;
   i64 layers = 2, width = 256;
 
   template <class F>
@@ -40,7 +40,7 @@ struct Config {
     f("lr", lr, "learning rate of Adam", 0, 10);
     f("max_norm", max_norm, "gradients are scaled down to this norm", 1e-9, 1e9);
     f("epsilon", epsilon, "share of random actions in the end", 0, 1);
-    f("epsilon_until", epsilon_until, "share of all steps in which it falls from 1", 0, 1);
+    f("epsilon_until", epsilon_until, "steps of all copies in which it falls from 1", 1, 1e12);
     f("layers", layers, "hidden layers of Q", 1, 8);
     f("width", width, "units of each", 1, 4096);
   }
@@ -122,10 +122,8 @@ class Dqn : public AgentOf<Config> {
   }
 
   i64 steps_each() const override { return config.envs * config.steps; }
-  void learn(i64 done, i64 planned) override {
-    const double end = config.epsilon_until * double(planned);
-    const double t = end > 0 ? std::min(1.0, double(done) / end) : 1;
-    epsilon_->set(1 + (config.epsilon - 1) * t);
+  void learn(i64 done) override {
+    epsilon_->set(linearly(1, config.epsilon, done, config.epsilon_until));
     const i64 now = done + steps_each();
     const bool copy = now / config.copy_every > done / config.copy_every;
     (*learn_)(Key{now < config.start ? kFill : copy ? kCopyAndLearn : kLearn});

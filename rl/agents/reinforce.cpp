@@ -17,6 +17,7 @@ struct Config {
   i64 envs = 10, steps = 500;
   bool baseline = false;
   double gamma = 0.99, lr = 1e-2, lr_last = 1;
+  i64 lr_until = 100000;
   i64 layers = 2, width = 64, value_updates = 20;
   double value_lr = 3e-3, log_std = 0;
 
@@ -27,7 +28,8 @@ struct Config {
     f("baseline", baseline, "V(s) is taken off the returns");
     f("gamma", gamma, "discount of a step", 0, 1);
     f("lr", lr, "learning rate of Adam", 0, 10);
-    f("lr_last", lr_last, "share of it that is left at the last step, reached linearly", 0, 1);
+    f("lr_last", lr_last, "share of it that is left in the end, reached linearly", 0, 1);
+    f("lr_until", lr_until, "steps of all copies in which that is reached", 1, 1e12);
     f("layers", layers, "hidden layers of policy and value", 1, 8);
     f("width", width, "units of each", 1, 4096);
     f("value_updates", value_updates, "updates of V in a round", 1, 1000);
@@ -100,8 +102,8 @@ class Reinforce : public AgentOf<Config> {
   }
 
   i64 steps_each() const override { return config.envs * config.steps; }
-  void learn(i64 done, i64 planned) override {
-    actor_adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, planned));
+  void learn(i64 done) override {
+    actor_adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     (*learn_)();
   }
   const Figures& figures() const override { return learn_->last(); }

@@ -141,7 +141,7 @@ class Td3 : public AgentOf<Config> {
   }
 
   i64 steps_each() const override { return config.envs * config.steps; }
-  void learn(i64 done, i64) override {
+  void learn(i64 done) override {
     (*learn_)(Key{done + steps_each() <= config.start ? kFill : kLearn});
   }
   const Figures& figures() const override { return learn_->last(); }

@@ -169,7 +169,7 @@ class Trpo : public AgentOf<Config> {
   }
 
   i64 steps_each() const override { return config.envs * config.steps; }
-  void learn(i64, i64) override { (*learn_)(); }
+  void learn(i64) override { (*learn_)(); }
   const Figures& figures() const override { return learn_->last(); }
 
   Kept kept() override {

@@ -55,8 +55,8 @@ std::string device_text(rl::Training& t, const Machine& machine) {
 // The loop that people watch.
 class Loop {
  public:
-  Loop(rl::Training& t, const RunFolder& folder, const Stop& stop, i64 schedule, double spent)
-      : t_(t), folder_(folder), stop_(stop), schedule_(schedule), before_(spent) {}
+  Loop(rl::Training& t, const RunFolder& folder, const Stop& stop, double spent)
+      : t_(t), folder_(folder), stop_(stop), before_(spent) {}
 
   // False when it was interrupted: saved, and it said how to go on.
   bool run() {
@@ -66,7 +66,7 @@ class Loop {
     folder_.state("RUNNING", "", t_.done(), t_.done());
     try {
       while (!finished() && !guard.asked()) {
-        t_.step(stop_.steps.value_or(schedule_));
+        t_.step();
         if (since(measured_) >= kMetricsEvery) measure();
         if (since(shown_) >= (is_terminal() ? kRedraw : kPlainLines)) {
           shown_ = Clock::now();
@@ -148,7 +148,6 @@ class Loop {
   rl::Training& t_;
   const RunFolder& folder_;
   const Stop stop_;
-  const i64 schedule_;
   const double before_;
   Clock::time_point start_, shown_, saved_, measured_;
   std::deque<std::pair<Clock::time_point, i64>> speed_;
@@ -194,8 +193,7 @@ AgentConfig::AgentConfig(const std::string& name, const std::string& where)
             "  (latent config list)");
   const rl::Preset* preset = rl::find_preset(name, environment);
   constexpr i64 kSteps = 100000;
-  schedule = preset ? preset->steps : kSteps;
-  stop.steps = schedule;
+  stop.steps = preset ? preset->steps : kSteps;
   if (preset)
     for (const auto& [key, value] : preset->keys)
       set(key, value, cat("preset ", name, " on ", environment));
@@ -255,7 +253,6 @@ Json AgentConfig::json() {
                        {"agent", entry->name},
                        {"environment", environment},
                        {"seed", seed},
-                       {"schedule", schedule},
                        {"stop", Json::object(ends)},
                        {"keys", Json::object(values)}});
 }
@@ -267,7 +264,6 @@ AgentConfig AgentConfig::open(const std::string& path) {
             kVersion, " (format 1). Newer files need a newer latent");
   AgentConfig c(wanted(all, path, "agent"), wanted(all, path, "environment"));
   c.seed = static_cast<u64>(parse_whole(cat(path, ": seed"), wanted(all, path, "seed"), 0, 9.2e18));
-  c.schedule = parse_whole(cat(path, ": schedule"), wanted(all, path, "schedule"), 1, 1e15);
   c.stop = {};
   if (all.contains("stop/steps")) c.stop.steps = whole_number(path, all.at("stop/steps"), 1);
   if (all.contains("stop/seconds")) c.stop.seconds = seconds(path, all.at("stop/seconds"));
@@ -367,7 +363,7 @@ int train_agent(const AgentFlags& f) {
       grouped(t->parameters()), " weights");
   if (again) say("from step ", grouped(t->done()));
   const i64 first = t->done();
-  Loop loop(*t, *folder, config.stop, config.schedule, spent);
+  Loop loop(*t, *folder, config.stop, spent);
   const Clock::time_point begin = Clock::now();
   if (!loop.run()) return kInterrupted;
   const double took = since(begin);

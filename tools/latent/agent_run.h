@@ -34,7 +34,6 @@ class AgentConfig {
   std::string environment;
   u64 seed = 0;
   Stop stop;
-  i64 schedule = 0;  // steps that schedules take as the whole where the run stops by time
   std::unique_ptr<rl::Agent> agent;
 
   // The agent moves into it.
