@@ -4,6 +4,7 @@
 
 #include "kernels/common/math.h"
 #include "kernels/common/philox.h"
+#include "kernels/common/planted.h"
 
 namespace lat::rl::LAT_ISA {
 
@@ -28,8 +29,9 @@ LAT_INLINE void put_transition(T* ring, double stored, const T* obs, const Actio
   for (i64 d = 0; d < at.D; ++d) row[d] = obs[i * at.D + d];
   for (i64 a = 0; a < at.A; ++a) row[at.D + a] = T(action[i * at.A + a]);
   row[at.reward()] = reward[i];
-  for (i64 d = 0; d < at.D; ++d) row[at.next() + d] = next[i * at.D + d];
-  row[at.terminated()] = terminated[i];
+  const T* const follows = planted(Bug::replay_next_is_now) ? obs : next;
+  for (i64 d = 0; d < at.D; ++d) row[at.next() + d] = follows[i * at.D + d];
+  row[at.terminated()] = planted(Bug::replay_end_forgotten) ? T(0) : terminated[i];
 }
 
 // Row b of a batch is row floor(w count / 2^32) of the ring, uniform over what it holds; w is word 0 of the counter
@@ -64,7 +66,8 @@ LAT_INLINE void join_moments(double* moments, const T* x, i64 d, i64 B, i64 D) {
   const double delta = m - moments[D + d];
   moments[d] = now;
   moments[D + d] = fma(delta, double(B) / now, moments[D + d]);
-  moments[2 * D + d] = fma(delta * delta, before * double(B) / now, moments[2 * D + d] + squares);
+  const double shift = planted(Bug::moments_without_shift) ? 0 : delta * delta;
+  moments[2 * D + d] = fma(shift, before * double(B) / now, moments[2 * D + d] + squares);
 }
 
 // (x - mean) / sd within +-bound, the mean taken off where `centre`; x itself before any moments.

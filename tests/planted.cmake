@@ -1,4 +1,4 @@
-# The tests of engine and ops again, in programs that hold the bugs of kernels/common/planted.h: their sources are compiled
+# The tests of engine, ops and rl again, in programs that hold the bugs of kernels/common/planted.h: their sources are compiled
 # once more, everything else is linked as it is. The specification and one instruction set take part. For every bug a
 # test that passes when a check fails; without a bug all checks must hold.
 set(bugs ${PROJECT_SOURCE_DIR}/kernels/common/planted.h)
@@ -33,12 +33,22 @@ target_compile_options(planted_kernels PRIVATE ${march})
 lat_with_bugs(spec ${PROJECT_SOURCE_DIR}/kernels/table.cpp)
 target_compile_definitions(planted_spec PRIVATE LAT_ISA=spec LAT_SPEC)
 lat_with_bugs(engine ${holders} ${PROJECT_SOURCE_DIR}/kernels/dispatch.cpp harness/main.cpp)
+foreach(of spec ${isa})
+  lat_with_bugs(rl_${of} ${PROJECT_SOURCE_DIR}/rl/kernels.cpp)
+  target_compile_definitions(planted_rl_${of} PRIVATE LAT_ISA=${of})
+endforeach()
+target_compile_definitions(planted_rl_spec PRIVATE LAT_SPEC)
+target_compile_options(planted_rl_${isa} PRIVATE ${march})
 set(objects $<TARGET_OBJECTS:planted_kernels> $<TARGET_OBJECTS:planted_spec> $<TARGET_OBJECTS:planted_engine>)
 
 foreach(tests engine ops)
   add_executable(planted_${tests}_tests $<TARGET_OBJECTS:test_${tests}> ${objects})
   target_link_libraries(planted_${tests}_tests PRIVATE latent_engine)
 endforeach()
+
+add_executable(planted_rl_tests $<TARGET_OBJECTS:test_rl> $<TARGET_OBJECTS:planted_rl_spec>
+               $<TARGET_OBJECTS:planted_rl_${isa}> ${objects})
+target_link_libraries(planted_rl_tests PRIVATE latent_rl)
 
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${bugs})
 file(STRINGS ${bugs} lines REGEX "^  [a-z_]+,")

@@ -36,6 +36,14 @@ enum class Bug : int {  // the test that finds it
   fetch_before_its_event,    // engine.ring
   ring_row_of_neighbour,     // engine.ring
   ring_row_overwritten,      // engine.ring
+  truncation_terminates,     // rl.environments
+  final_observation_lost,    // rl.environments
+  limit_one_late,            // rl.environments
+  start_ignores_episode,     // rl.environments
+  episode_counted_twice,     // rl.environments
+  replay_next_is_now,        // rl.replay
+  replay_end_forgotten,      // rl.replay
+  moments_without_shift,     // rl.normaliser
 };
 
 #ifdef LAT_PLANTED

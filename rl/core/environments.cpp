@@ -201,15 +201,8 @@ const EnvironmentRow& find(const std::string& name, kernels::Isa isa) {
   const Table& all = table_of(isa);
   for (i64 k = 0; k < all.count; ++k)
     if (name == all.environments[k].info.name) return all.environments[k];
-  fail(
-      Code::usage, "environment", "no environment is called '", name, "'.",
-      suggestion(name, environment_names()), "  (there are ",
-      [] {
-        std::string names;
-        for (const std::string& n : environment_names()) names += (names.empty() ? "" : ", ") + n;
-        return names;
-      }(),
-      ")");
+  fail(Code::usage, "environment", "no environment is called '", name, "'.",
+       suggestion(name, environment_names()), "  (there are ", environment_list(), ")");
 }
 
 }  // namespace
@@ -222,6 +215,12 @@ const std::vector<std::string>& environment_names() {
     return out;
   }();
   return names;
+}
+
+std::string environment_list() {
+  std::string list;
+  for (const std::string& name : environment_names()) list += (list.empty() ? "" : ", ") + name;
+  return list;
 }
 
 Environments make_environments(Context& ctx, const std::string& name, i64 copies, u64 seed,

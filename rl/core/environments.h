@@ -124,6 +124,7 @@ Environments make_environments(Context& ctx, const std::string& name, i64 copies
 
 // The names that make_environments knows, in the order of the catalogue.
 const std::vector<std::string>& environment_names();
+std::string environment_list();  // "cartpole, acrobot, ..."
 
 // The mean return over episodes that counts as solved.
 double environment_threshold(const std::string& name);

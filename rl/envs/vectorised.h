@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "kernels/common/philox.h"
+#include "kernels/common/planted.h"
 #include "rl/envs/environment.h"
 
 namespace lat::rl::LAT_ISA {
@@ -30,6 +31,7 @@ struct Vectorised {
   using Action = std::conditional_t<kDiscrete, i32, T>;
 
   static LAT_INLINE void start(double (&s)[S], i64 copy, double episode, i64 seed, i64 stream) {
+    if (planted(Bug::start_ignores_episode)) episode = 0;
     double u[U] = {};
     for (i64 block = 0; 2 * block < kUniforms; ++block) {
       const Philox x = philox(
@@ -159,13 +161,14 @@ struct Vectorised {
     const Outcome<V> out = E::step(s, a);
     const V steps = load<V>(rows + kSteps * n) + one;
     const V gained = load<V>(rows + kReturn * n) + out.reward;
-    const V over = steps >= splat<V>(double(rules.limit)) ? one : zero;
+    const double limit = double(rules.limit) + (planted(Bug::limit_one_late) ? 1 : 0);
+    const V over = steps >= splat<V>(limit) ? one : zero;
     const V cut = out.terminated > zero ? zero : over;
     const V ended = out.terminated + cut;
     E::observe(s, o);
     write(final_obs, obs, i, o, rules.seen);
     put(reward + i, out.reward);
-    put(terminated + i, out.terminated);
+    put(terminated + i, planted(Bug::truncation_terminates) ? ended : out.terminated);
     put(truncated + i, cut);
     if (keep) {
       for (i64 k = 0; k < S; ++k) store<V>(memory + k * n + i, s[k]);
@@ -179,24 +182,25 @@ struct Vectorised {
       if (keep && lane(invalid, l) != 0 && row[kInvalid * n] == 0)
         row[kInvalid * n] = lane(steps, l);
       if (lane(ended, l) != 0)
-        next_episode(i + l, obs, memory, row, keep, lane(steps, l), lane(gained, l), rules);
+        next_episode(i + l, obs, planted(Bug::final_observation_lost) ? final_obs : nullptr, memory,
+                     row, keep, lane(steps, l), lane(gained, l), rules);
     }
   }
 
  private:
   // Counts the episode of copy i that has ended, and begins the next.
   template <class T>
-  static LAT_INLINE void next_episode(i64 i, T* obs, double* memory, double* row, bool keep,
-                                      double steps, double gained, const Rules& rules) {
+  static LAT_INLINE void next_episode(i64 i, T* obs, T* also, double* memory, double* row,
+                                      bool keep, double steps, double gained, const Rules& rules) {
     const i64 n = rules.n;
     const double episode = row[kEpisode * n];
     double s[S], o[D];
     start(s, i, episode + 1, rules.seed, rules.stream);
     E::observe(s, o);
-    write<double, T>(obs, nullptr, i, o, rules.seen);
+    write<double, T>(obs, also, i, o, rules.seen);
     if (!keep) return;
     if (rules.counted == 0 || episode <= double(rules.counted)) {
-      row[kEpisodes * n] += 1;
+      row[kEpisodes * n] += planted(Bug::episode_counted_twice) ? 2 : 1;
       row[kReturns * n] += gained;
       row[kSquares * n] += gained * gained;
       row[kLengths * n] += steps;

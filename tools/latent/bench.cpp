@@ -8,6 +8,7 @@
 
 #include "engine/data/file.h"
 #include "engine/train/fields.h"
+#include "rl/core/environments.h"
 #include "tools/latent/bench_kernel.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/json.h"
@@ -97,6 +98,27 @@ void report(const std::string& name, const Place& at, const Timing& t, bool json
   flush_print();
 }
 
+// Of steps of all copies, and of single ones.
+void report_environment(const std::string& name, const Place& at, Timing t, i64 copies, bool json) {
+  constexpr double kSteps = EnvironmentWorkload::kSteps;
+  const double n = static_cast<double>(copies);
+  for (double* ms : {&t.ms, &t.min, &t.max}) *ms /= kSteps;
+  t.steps *= EnvironmentWorkload::kSteps;
+  const double rate = n / t.ms * 1e3;
+  if (json) {
+    auto line = members(name, at, t);
+    line.push_back({"copies", copies});
+    line.push_back({"steps_per_second", std::round(rate)});
+    print(Json::object(line).line() + "\n");
+  } else {
+    print(cat(name, "  ",
+              at.on_cpu() ? cat(at.threads, at.threads == 1 ? " thread" : " threads") : at.device,
+              "  ", fixed(rate * 1e-6, 1), " million steps a second  (", fixed(n / t.max * 1e-3, 1),
+              " .. ", fixed(n / t.min * 1e-3, 1), ", ", copies, " copies, random actions)\n"));
+  }
+  flush_print();
+}
+
 // What the passes made of the recording.
 void report_passes(const std::string& name, Workload& w) {
   w.step();
@@ -172,11 +194,13 @@ int bench(const Args& args) {
   for (const std::string& ladder : ladder_names())
     ladders += (ladders.empty() ? "" : ", ") + ladder;
   if (!parse_options(
-          "bench", "Times training steps, single kernels, ladders of kernels.",
-          {{"KIND", &kind, "step, kernel or ladder"},
-           {"NAME", &name, cat(workload_list(), "; gemm, conv, exp ... (all kernels); ", ladders)},
+          "bench", "Times training steps, single kernels, ladders of kernels, environments.",
+          {{"KIND", &kind, "step, kernel, ladder or env"},
+           {"NAME", &name,
+            cat(workload_list(), "; gemm, conv, exp ... (all kernels); ", ladders, "; ",
+                rl::environment_list())},
            {"--threads", &threads, "1,2 for both (all usable cores)"},
-           {"--batch", &batch, "examples a step (the workload's own)"},
+           {"--batch", &batch, "examples a step, copies of an environment (the workload's own)"},
            {"--device", &kernel.device,
             "cpu, auto, cuda, cuda:N, or emulated (on this CPU, for its bits)"},
            {"--seconds", &time, "for each line (3 for a step, else 0.3)"},
@@ -195,10 +219,9 @@ int bench(const Args& args) {
           args))
     return 0;
   constexpr const char* kForms =
-      "latent bench step NAME, latent bench kernel [NAME], latent bench ladder NAME";
-  LAT_CHECK(kind != "env", Code::usage, "",
-            "'latent bench env' is not part of this version; there are ", kForms);
-  const std::vector<std::string> kinds{"step", "kernel", "ladder"};
+      "latent bench step NAME, latent bench kernel [NAME], latent bench ladder NAME, latent bench "
+      "env NAME";
+  const std::vector<std::string> kinds{"step", "kernel", "ladder", "env"};
   LAT_CHECK(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(), Code::usage, "",
             kind.empty() ? "nothing to time is named."
                          : cat("'", kind, "' cannot be timed.", suggestion(kind, kinds)),
@@ -206,7 +229,7 @@ int bench(const Args& args) {
   if (kernel.device == "auto") kernel.device = Accelerator::best();
   std::vector<i64> counts = whole_numbers("--threads", threads, 1);
   if (counts.empty()) counts = {kernel.device == "cpu" ? usable_cores() : 1};
-  if (kind != "step") {
+  if (kind != "step" && kind != "env") {
     LAT_CHECK(batch.empty(), Code::usage, "--batch", "belongs to a step; a ", kind,
               " has a --shape");
     kernel.names = name;
@@ -233,7 +256,9 @@ int bench(const Args& args) {
            {"--svg", !kernel.svg.empty()}})
     LAT_CHECK(!given, Code::usage, flag,
               "belongs to  latent bench kernel  and  latent bench ladder");
-  LAT_CHECK(!name.empty(), Code::usage, "", "no step is named. There are ", workload_list());
+  LAT_CHECK(!name.empty(), Code::usage, "",
+            kind == "env" ? cat("no environment is named. There are ", rl::environment_list())
+                          : cat("no step is named. There are ", workload_list()));
   const i64 rows = whole_number("--batch", batch, 1).value_or(0);
   const double spend = seconds("--seconds", time).value_or(3);
   MachineFlags machine;
@@ -243,12 +268,17 @@ int bench(const Args& args) {
     LAT_CHECK(threads.empty(), Code::usage, "--threads", "belongs to --device cpu, and this is ",
               where);
     counts = {1};
-  } else if (name == "overhead") {
+  } else if (kind == "step" && name == "overhead") {
     overhead(rows, spend, json);
     return 0;
   }
   for (const i64 count : counts) {
     const Place at{where, static_cast<int>(std::min<i64>(count, 1 << 20))};
+    if (kind == "env") {
+      const EnvironmentWorkload w = make_environment_workload(name, at.options(), rows);
+      report_environment("env " + name, at, clock(*w.workload, spend), w.copies, json);
+      continue;
+    }
     const auto w = make_workload(name, at.options(), rows);
     if (!json && count == counts.front()) report_passes(name, *w);
     report(name, at, clock(*w, spend), json);

@@ -12,6 +12,7 @@ int reconstruct(const Args& args);
 int traverse(const Args& args);
 int play(const Args& args);
 int bench(const Args& args);
+int replay(const Args& args);
 int doctor(const Args& args);
 int config(const Args& args);
 int data(const Args& args);

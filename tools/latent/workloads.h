@@ -52,4 +52,14 @@ std::string workload_list();  // "vae, betavae, ..."
 std::unique_ptr<Workload> make_workload(const std::string& name, const Context::Options& options,
                                         i64 batch);
 
+// Copies of an environment that step kSteps times with random actions, which are drawn beforehand.
+struct EnvironmentWorkload {
+  static constexpr i64 kSteps = 32, kCopies = 1024;
+  std::unique_ptr<Workload> workload;
+  i64 copies;
+};
+// `copies` 0: kCopies. Code::usage with the nearest name for an unknown one.
+EnvironmentWorkload make_environment_workload(const std::string& environment,
+                                              const Context::Options& options, i64 copies);
+
 }  // namespace lat::tools
