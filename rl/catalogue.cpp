@@ -9,7 +9,9 @@ std::unique_ptr<Agent> make_reinforce_baseline();
 std::unique_ptr<Agent> make_trpo();
 std::unique_ptr<Agent> make_dqn();
 std::unique_ptr<Agent> make_double_dqn();
+std::unique_ptr<Agent> make_recurrent_ppo();
 std::unique_ptr<Agent> make_sac();
+std::unique_ptr<Agent> make_sac_v1();
 std::unique_ptr<Agent> make_discrete_sac();
 std::unique_ptr<Agent> make_td3();
 std::unique_ptr<Agent> make_ddpg();
@@ -18,6 +20,8 @@ const std::vector<Entry>& catalogue() {
   static const std::vector<Entry> kAgents{
       {"ppo", "Schulman et al. 2017, eqs. 7, 9; Raffin et al. 2022, eqs. 5, 6", Acts::both,
        make_ppo},
+      {"recurrent_ppo", "Schulman et al. 2017, eq. 7; Hausknecht & Stone 2015", Acts::both,
+       make_recurrent_ppo},
       {"a2c", "Mnih et al. 2016, algorithm S3", Acts::both, make_a2c},
       {"reinforce", "Williams 1992, theorem 1", Acts::both, make_reinforce},
       {"reinforce_baseline", "Williams 1992, theorem 1 and section 5", Acts::both,
@@ -26,6 +30,7 @@ const std::vector<Entry>& catalogue() {
       {"dqn", "Mnih et al. 2015, algorithm 1", Acts::choice, make_dqn},
       {"double_dqn", "van Hasselt et al. 2016, eq. 4", Acts::choice, make_double_dqn},
       {"sac", "Haarnoja et al. 2018b, eqs. 5, 7, 18", Acts::box, make_sac},
+      {"sac_v1", "Haarnoja et al. 2018a, eqs. 5 to 12", Acts::box, make_sac_v1},
       {"discrete_sac", "Christodoulou 2019, eqs. 4, 10 to 12", Acts::choice, make_discrete_sac},
       {"td3", "Fujimoto et al. 2018, algorithm 1", Acts::box, make_td3},
       {"ddpg", "Lillicrap et al. 2016, algorithm 1", Acts::box, make_ddpg},
@@ -78,7 +83,8 @@ const std::vector<Preset>& presets() {
         {"agent.epochs", "10"},
         {"agent.batch", "128"},
         {"agent.noise_every", "4"},
-        {"agent.log_std", "-1"}}},
+        {"agent.log_std", "-1"},
+        {"agent.lr_last", "0.1"}}},
       {"ppo",
        "catch",
        100000,
@@ -88,6 +94,14 @@ const std::vector<Preset>& presets() {
         {"agent.epochs", "4"},
         {"agent.batch", "128"},
         {"agent.entropy", "0.01"}}},
+      {"recurrent_ppo",
+       "cartpole",
+       500000,
+       {{"env.hide_velocities", "yes"},
+        {"agent.gamma", "0.98"},
+        {"agent.lr", "0.003"},
+        {"agent.lr_last", "0.1"},
+        {"agent.reward_scale", "0.1"}}},
       {"a2c", "cartpole", 500000, {}},
       {"a2c",
        "catch",
@@ -112,6 +126,16 @@ const std::vector<Preset>& presets() {
       {"dqn", "catch", 100000, kCatchQ},
       {"double_dqn", "cartpole", 50000, kSmallQ},
       {"sac", "pendulum", 20000, kSmallSac},
+      {"sac",
+       "mountain_car_continuous",
+       50000,
+       {{"agent.width", "64"},
+        {"agent.steps", "32"},
+        {"agent.updates", "32"},
+        {"agent.start", "10000"},
+        {"agent.tau", "0.01"},
+        {"agent.noise", "0.5"}}},
+      {"sac_v1", "pendulum", 20000, kSmallSac},
       {"discrete_sac", "cartpole", 100000, {}},
       {"td3", "pendulum", 20000, {}},
       {"ddpg", "pendulum", 20000, {}},

@@ -11,6 +11,7 @@
 
 #include "engine/optim/ema.h"
 #include "rl/agent.h"
+#include "rl/core/exploration.h"
 #include "rl/core/policy.h"
 #include "rl/core/replay.h"
 #include "rl/core/twin.h"
@@ -27,6 +28,7 @@ struct Config {
   bool learn_alpha = true;
   i64 layers = 2, width = 256;
   double reward_scale = 1;
+  double noise = 0, noise_theta = 0.15;
 
   template <class F>
   void fields(F&& f) {
@@ -44,6 +46,8 @@ struct Config {
     f("layers", layers, "hidden layers of policy and critics", 1, 8);
     f("width", width, "units of each", 1, 4096);
     f("reward_scale", reward_scale, "rewards are multiplied by it", 1e-9, 1e9);
+    f("noise", noise, "sigma of noise that remembers, added to actions; 0: none", 0, 10);
+    f("noise_theta", noise_theta, "how much of it is forgotten in a step", 0, 1);
   }
 };
 
@@ -64,6 +68,10 @@ class Sac : public AgentOf<Config> {
     target_.emplace(critic_params_, 1 - config.tau);
     units_.emplace(ctx, env.action());
     replay_.emplace(ctx, config.replay, env.observation(), env.action());
+    if (config.noise > 0)
+      noise_.emplace(
+          ctx, config.envs, A,
+          OrnsteinUhlenbeck::Settings{.theta = config.noise_theta, .sigma = config.noise});
     learn_.emplace(ctx, "sac", LearnBody{[this](Key phase) { return round(phase.value); }});
   }
 
@@ -82,19 +90,25 @@ class Sac : public AgentOf<Config> {
   }
   Thought think(const Tensor& obs, Tensor&) override { return {"action", policy(obs).mode()}; }
 
-  // --- learning
   enum Phase : i64 { kFill, kLearn };
+  // A draw of the policy, at first of a policy that knows nothing; on it the noise that remembers, which gets farther.
+  Tensor explore(const Tensor& s, i64 phase, Rng rng) {
+    const Shape actions{config.envs, env_->action().size};
+    if (noise_ && phase == kFill) return clamp(noise_->next(rng), -1, 1);
+    const Tensor a = phase == kFill ? 2 * uniform(rng, actions) - 1 : tanh(policy(s).rsample(rng));
+    return noise_ ? clamp(a + noise_->next(rng), -1, 1) : a;
+  }
 
+  // --- learning
   Figures round(i64 phase) {
     const Rng rng(env_->ctx());
     {
       const NoGrad off(env_->ctx());
       for (i64 t = 0; t < config.steps; ++t) {
-        const Tensor s = env_->observe();  // (E,D)
-        const Shape actions{config.envs, env_->action().size};
-        const Tensor a =
-            phase == kFill ? 2 * uniform(rng, actions) - 1 : tanh(policy(s).rsample(rng));  // (E,A)
+        const Tensor s = env_->observe();         // (E,D)
+        const Tensor a = explore(s, phase, rng);  // (E,A)
         const Stepped next = env_->step(units_->to_environment(a));
+        if (noise_) noise_->restart(next);
         replay_->put(s, a, next);
       }
     }
@@ -155,6 +169,7 @@ class Sac : public AgentOf<Config> {
              {{"target", target_->values()}},
              {&*learn_}};
     all.add(*replay_);
+    if (noise_) all.add(*noise_);
     return all;
   }
 
@@ -168,6 +183,7 @@ class Sac : public AgentOf<Config> {
   std::optional<Ema> target_;
   std::optional<ActionUnits> units_;
   std::optional<Replay> replay_;
+  std::optional<OrnsteinUhlenbeck> noise_;
   std::optional<Learn> learn_;
 };
 

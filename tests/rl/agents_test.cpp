@@ -19,10 +19,16 @@ std::unique_ptr<Training> make(const std::string& name, const std::string& envir
                                const EnvironmentOptions& world = {}) {
   const Entry& entry = find_agent(name);
   std::unique_ptr<Agent> agent = entry.make();
+  EnvironmentOptions seen = world;
   if (const Preset* preset = find_preset(name, environment))
-    for (const auto& [key, value] : preset->keys) CHECK(agent->set(key, value));
+    for (const auto& [key, value] : preset->keys) {
+      if (std::string(key) == "env.hide_velocities")
+        seen.hide_velocities = true;
+      else
+        CHECK(agent->set(key, value));
+    }
   for (const auto& [key, value] : keys) CHECK(agent->set(key, value));
-  return std::make_unique<Training>(options, entry, std::move(agent), environment, world);
+  return std::make_unique<Training>(options, entry, std::move(agent), environment, seen);
 }
 
 void run(Training& t, i64 steps) {
@@ -45,6 +51,7 @@ struct Quick {
 const std::vector<Quick> kAll{
     {"ppo", "cartpole", 512, {{"agent.epochs", "2"}}},
     {"ppo", "pendulum", 2048, {{"agent.epochs", "1"}}},
+    {"recurrent_ppo", "cartpole", 256, {{"agent.steps", "16"}, {"agent.epochs", "1"}}},
     {"a2c", "cartpole", 256, {}},
     {"reinforce", "cartpole", 5000, {}},
     {"reinforce_baseline", "cartpole", 5000, {{"agent.value_updates", "2"}}},
@@ -52,6 +59,8 @@ const std::vector<Quick> kAll{
     {"dqn", "cartpole", 512, {{"agent.start", "100"}, {"agent.updates", "4"}}},
     {"double_dqn", "cartpole", 512, {{"agent.start", "100"}, {"agent.updates", "4"}}},
     {"sac", "pendulum", 40, {{"agent.start", "20"}}},
+    {"sac", "mountain_car_continuous", 128, {{"agent.start", "50"}, {"agent.batch", "16"}}},
+    {"sac_v1", "pendulum", 40, {{"agent.start", "20"}}},
     {"discrete_sac", "cartpole", 40, {{"agent.start", "20"}}},
     {"td3", "pendulum", 40, {{"agent.start", "20"}}},
     {"ddpg", "pendulum", 40, {{"agent.start", "20"}}},
