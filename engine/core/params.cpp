@@ -29,7 +29,7 @@ void orthonormalise(std::vector<double>& v, size_t n, size_t d) {
   };
   for (size_t r = 0; r < n; ++r) {
     for (int pass = 0; pass < 2; ++pass)
-      for (size_t q = 0; q < r; ++q) {
+      for (size_t q = kernels::planted(kernels::Bug::orthogonal_but_the_first); q < r; ++q) {
         const double c = dot(r, q);
         for (size_t k = 0; k < d; ++k) v[r * d + k] = std::fma(-c, v[q * d + k], v[r * d + k]);
       }

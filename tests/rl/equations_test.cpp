@@ -101,7 +101,7 @@ TEST_CASE("what a time limit cuts off still has its value") {
                          {"agent.tau", "0.05"}},
                         brief);
     while (t->done() < 3000) t->step();
-    CHECK(figures(*t).at("q") < -25);  // -16.3 - 16.3 x 0.9 at the very least where a cut is an end
+    CHECK(figures(*t).at("q") < -25);  // about -7 where a cut is an end
   }
 }
 
