@@ -14,12 +14,14 @@
 namespace lat::rl::LAT_ISA {
 namespace {
 
-// body(V{}, i) for the copies of this part, as many at once as V has lanes.
-template <class E, class Body>
+// body(V{}, i) for the copies of this part, as many at once as V has lanes; one by one where the working real type is
+// double, which is for checking.
+template <class E, class T, class Body>
 LAT_INLINE void for_copies(Part part, i64 n, Body&& body) {
   const i64 begin = part.begin(n), end = part.end(n);
 #ifndef LAT_SPEC
-  if constexpr (!kOneByOne<E>) return for_lanes<double>(begin, end, body);
+  if constexpr (!kOneByOne<E> && std::is_same_v<T, float>)
+    return for_lanes<double>(begin, end, body);
 #endif
   for (i64 i = begin; i < end; ++i) body(double{}, i);
 }
@@ -32,7 +34,7 @@ void reset(Part part, InOut<double> memory, i64 n, i64 seed, i64 stream) {
 
 template <class E, class T>
 void observe(Part part, T* obs, const double* memory, i64 n, i64 seen) {
-  for_copies<E>(
+  for_copies<E, T>(
       part, n, [&](auto v, i64 i) LAT_FLAT { Vectorised<E>::observe(v, i, obs, memory, n, seen); });
 }
 
@@ -43,7 +45,7 @@ void step(Part part, T* obs, T* final_obs, T* reward, T* terminated, T* truncate
           i64 counted, i64 seed, i64 stream) {
   const Rules rules{n, limit, seen, counted, seed, stream};
   const bool keep = ok[0] != 0;
-  for_copies<E>(part, n, [&](auto v, i64 i) LAT_FLAT {
+  for_copies<E, T>(part, n, [&](auto v, i64 i) LAT_FLAT {
     Vectorised<E>::step(v, i, obs, final_obs, reward, terminated, truncated, memory.p, keep, action,
                         rules);
   });

@@ -39,7 +39,7 @@ struct CartPole {
     v = v + kStep * pull;
     theta = theta + kStep * omega;
     omega = omega + kStep * turn;
-    const auto lost = (m::abs(x) > splat<V>(kTrack)) | (m::abs(theta) > splat<V>(kFallen));
+    const auto lost = either(m::abs(x) > splat<V>(kTrack), m::abs(theta) > splat<V>(kFallen));
     return {one, lost ? one : V{}};
   }
 

@@ -18,6 +18,16 @@ struct Outcome {
   V reward, terminated;
 };
 
+// Of masks, which are bools or integers by lane.
+template <class M>
+LAT_INLINE M either(M a, M b) {
+  return M(a | b);
+}
+template <class M>
+LAT_INLINE M both(M a, M b) {
+  return M(a & b);
+}
+
 // x between low and high.
 template <class V>
 LAT_INLINE V clip(V x, double low, double high) {

@@ -10,7 +10,7 @@ template <class V>
 LAT_INLINE void roll(V& position, V& velocity, V push) {
   velocity = clip(velocity + (push + m::cos(3.0 * position) * -0.0025), -0.07, 0.07);
   position = clip(position + velocity, -1.2, 0.6);
-  const auto stopped = (position == splat<V>(-1.2)) & (velocity < V{});
+  const auto stopped = both(position == splat<V>(-1.2), velocity < V{});
   velocity = stopped ? V{} : velocity;
 }
 
@@ -36,7 +36,7 @@ struct MountainCar {
   template <class V>
   static LAT_INLINE Outcome<V> step(V (&s)[2], const V (&action)[1]) {
     roll(s[0], s[1], (action[0] - 1.0) * 0.001);
-    const auto there = (s[0] >= splat<V>(0.5)) & (s[1] >= V{});
+    const auto there = both(s[0] >= splat<V>(0.5), s[1] >= V{});
     return {splat<V>(-1), there ? splat<V>(1) : V{}};
   }
 

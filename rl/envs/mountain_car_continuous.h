@@ -29,7 +29,7 @@ struct MountainCarContinuous {
   static LAT_INLINE Outcome<V> step(V (&s)[2], const V (&action)[1]) {
     const V a = action[0];
     roll(s[0], s[1], clip(a, -1, 1) * 0.0015);
-    const auto there = (s[0] >= splat<V>(0.45)) & (s[1] >= V{});
+    const auto there = both(s[0] >= splat<V>(0.45), s[1] >= V{});
     const V arrived = there ? splat<V>(100) : V{};
     return {arrived - (a * a) * 0.1, there ? splat<V>(1) : V{}};
   }

@@ -120,8 +120,8 @@ struct Vectorised {
         x = double(from[i * A + k]);
       else
         for (i64 l = 0; l < kWidth<V>; ++l) x[l] = double(from[(i + l) * A + k]);
-      const auto good = kDiscrete ? (x >= zero) & (x < splat<V>(kChoices))
-                                  : (m::abs(x) < splat<V>(kNoBound)) & (x == x);
+      const auto good = kDiscrete ? both(x >= zero, x < splat<V>(kChoices))
+                                  : both(m::abs(x) < splat<V>(kNoBound), x == x);
       invalid = good ? invalid : one;
       a[k] = good ? x : zero;
     }

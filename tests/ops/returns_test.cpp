@@ -111,6 +111,11 @@ TEST_CASE(
     const Values r = to_host(lambda_return(reward, next, d, 1, cut));
     const Values a = to_host(gae(reward, zero, next, d, 1, cut));
     if (terminated[1] + truncated[1] > 0) CHECK(a[1] == r[1]);  // no value: all is advantage
+    const Tensor real_end = from_host(ctx, {3, 1}, terminated),
+                 real_cut = from_host(ctx, {3, 1}, truncated);
+    const Tensor same = discounts(real_end, 0.5);
+    CHECK(to_host(lambda_return(reward, next, same, 1, real_cut)) == r);
+    CHECK(to_host(gae(reward, zero, next, same, 1, real_cut)) == a);
     return r;
   };
   CHECK(returned({0, 1, 0}, {0, 0, 0}) == Values{1.5, 1, 115});
@@ -123,7 +128,8 @@ TEST_CASE("sizes that do not fit are refused") {
   Context ctx;
   const Tensor r = fill(ctx, {3, 2}, 0), other = fill(ctx, {3, 1}, 0), none = fill(ctx, {0, 2}, 0);
   CHECK_THROWS_WITH_AS(gae(r, r, other, r, 1), doctest::Contains("(3,2)"), Error);
-  CHECK_THROWS_WITH_AS(gae(r, r, r, r, 1, r), doctest::Contains("u8"), Error);
+  CHECK_THROWS_WITH_AS(gae(r, r, r, r, 1, ctx.empty({3, 2}, DType::i32)), doctest::Contains("u8"),
+                       Error);
   CHECK_THROWS_WITH_AS(lambda_return(none, none, none, 1), doctest::Contains("T >= 1"), Error);
   CHECK_THROWS_WITH_AS(scan(r, other), doctest::Contains("one shape"), Error);
   CHECK_THROWS_WITH_AS(scan(r, r, r), doctest::Contains("starts from (2)"), Error);
