@@ -204,9 +204,9 @@ AgentConfig AgentConfig::read(const std::string& name, const std::string& where)
   const auto keys = read_toml(name);
   std::map<std::string, std::string> own;
   for (const auto& [key, text] : keys)
-    for (const char* known : {"agent", "env", "steps", "seed"})
+    for (const char* known : {"preset", "env.name", "steps", "seed"})
       if (key == known) own[key] = text;
-  AgentConfig c(own["agent"], where.empty() ? own["env"] : where);
+  AgentConfig c(own["preset"], where.empty() ? own["env.name"] : where);
   c.seed = static_cast<u64>(whole_number(name + ": seed", own["seed"], 0).value_or(0));
   if (const auto steps = whole_number(name + ": steps", own["steps"], 1)) c.stop.steps = steps;
   for (const auto& [key, text] : keys)
@@ -275,7 +275,7 @@ AgentConfig AgentConfig::open(const std::string& path) {
 }
 
 std::string AgentConfig::toml() {
-  std::string out = cat("agent = \"", entry->name, "\"\nenv = \"", environment, "\"\n");
+  std::string out = cat("preset = \"", entry->name, "\"\n");
   if (stop.steps) out += cat("steps = ", *stop.steps, "\n");
   out += cat("seed = ", seed, "\n");
   std::string table;
@@ -284,6 +284,7 @@ std::string AgentConfig::toml() {
     if (f.key.substr(0, dot) != table) {
       table = f.key.substr(0, dot);
       out += cat("\n[", table, "]\n");
+      if (table == "env") out += cat("name = \"", environment, "\"\n");
     }
     std::string value = f.value;
     if (f.type == "text") value = "\"" + value + "\"";
@@ -314,12 +315,12 @@ bool is_agent_run(const std::string& what, const std::string& run) {
     return fs::exists(path, ignored) &&
            flat_json(path, read_file(path, kLongest)).contains("agent");
   }
-  if (what.ends_with(".toml")) {
-    const auto keys = read_toml(what);
-    return std::any_of(keys.begin(), keys.end(), [](const auto& k) { return k.first == "agent"; });
-  }
+  std::string name = what;
+  if (what.ends_with(".toml"))
+    for (const auto& [key, text] : read_toml(what))
+      if (key == "preset") name = text;
   const std::vector<rl::Entry>& all = rl::catalogue();
-  return std::any_of(all.begin(), all.end(), [&](const rl::Entry& e) { return what == e.name; });
+  return std::any_of(all.begin(), all.end(), [&](const rl::Entry& e) { return name == e.name; });
 }
 
 int train_agent(const AgentFlags& f) {

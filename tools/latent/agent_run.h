@@ -18,7 +18,7 @@ class AgentConfig {
  public:
   // "" is the agent's usual environment. Code::usage for names that are none.
   AgentConfig(const std::string& agent, const std::string& environment);
-  // An agent's name, or FILE.toml that begins with  agent = "ppo"  and may give env, steps, seed, [agent], [env].
+  // An agent's name, or FILE.toml that begins with  preset = "ppo"  and may give steps, seed, [agent], [env].
   static AgentConfig read(const std::string& agent_or_file, const std::string& environment);
   // What json() wrote.
   static AgentConfig open(const std::string& path);
