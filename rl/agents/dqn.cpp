@@ -20,9 +20,9 @@ namespace {
 
 struct Config {
   i64 envs = 1, steps = 256, updates = 128, batch = 64;
-  i64 replay = 100000, start = 1000, copy_every = 10, epsilon_until = 8000;
+  i64 replay = 100000, start = 1000, copy_every = 10, epsilon_until = 8000, lr_until = 100000;
   bool twice = false;
-  double gamma = 0.99, lr = 2.3e-3, max_norm = 10;
+  double gamma = 0.99, lr = 2.3e-3, lr_last = 1, max_norm = 10;
   double epsilon = 0.04;
   i64 layers = 2, width = 256;
 
@@ -38,6 +38,8 @@ struct Config {
     f("double", twice, "Q chooses the action whose Q' is the target");
     f("gamma", gamma, "discount of a step", 0, 1);
     f("lr", lr, "learning rate of Adam", 0, 10);
+    f("lr_last", lr_last, "share of it that is left in the end, reached linearly", 0, 1);
+    f("lr_until", lr_until, "steps of all copies in which that is reached", 1, 1e12);
     f("max_norm", max_norm, "gradients are scaled down to this norm", 1e-9, 1e9);
     f("epsilon", epsilon, "share of random actions in the end", 0, 1);
     f("epsilon_until", epsilon_until, "steps of all copies in which it falls from 1", 1, 1e12);
@@ -123,6 +125,7 @@ class Dqn : public AgentOf<Config> {
 
   i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
+    adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     epsilon_->set(linearly(1, config.epsilon, done, config.epsilon_until));
     const i64 now = done + steps_each();
     const bool copy = now / config.copy_every > done / config.copy_every;
