@@ -119,8 +119,6 @@ const std::vector<Preset>& presets() {
       {"dqn", "mountain_car", 120000,
        slow_target({{"agent.width", "128"},
                     {"agent.lr", "0.001"},
-                    {"agent.lr_last", "0.05"},
-                    {"agent.lr_until", "120000"},
                     {"agent.gamma", "0.98"},
                     {"agent.epsilon", "0.07"},
                     {"agent.epsilon_until", "24000"}})},

@@ -145,8 +145,9 @@ TEST_CASE("a run that is resumed ends with the bits of one that was not") {
 
 TEST_CASE("what does not fit is refused, and says what does") {
   CHECK_THROWS_WITH_AS(make("sac", "cartpole"),
-                       doctest::Contains("takes one of 2. These can: ppo, a2c"), Error);
-  CHECK_THROWS_WITH_AS(make("dqn", "pendulum"), doctest::Contains("These can: ppo, a2c"), Error);
+                       doctest::Contains("takes one of 2. These can: ppo, recurrent_ppo"), Error);
+  CHECK_THROWS_WITH_AS(make("dqn", "pendulum"), doctest::Contains("These can: ppo, recurrent_ppo"),
+                       Error);
   CHECK_THROWS_WITH_AS(make("ppp", "cartpole"), doctest::Contains("Did you mean 'ppo'?"), Error);
   CHECK_THROWS_WITH_AS(make("ppo", "cartpol"), doctest::Contains("cartpole"), Error);
   CHECK_THROWS_WITH_AS(make("ppo", "cartpole", {{"agent.batch", "100"}}),
