@@ -1,6 +1,7 @@
 #include "engine/core/params.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/core/sha256.h"
 #include "kernels/common/planted.h"
@@ -14,6 +15,45 @@ namespace {
 constexpr i64 kSlotAlign = 16;         // elements: every slot starts a vector
 constexpr i64 kInitStep = 0xffff;      // Step id of initial draws
 constexpr i64 kStream = i64{1} << 32;  // streams per Step id
+
+}  // namespace
+
+namespace {
+
+// Gram & Schmidt, twice, so that what rounding leaves is taken away too: the rows of v (n, d), n <= d.
+void orthonormalise(std::vector<double>& v, size_t n, size_t d) {
+  const auto dot = [&](size_t a, size_t b) {
+    double sum = 0;
+    for (size_t k = 0; k < d; ++k) sum = std::fma(v[a * d + k], v[b * d + k], sum);
+    return sum;
+  };
+  for (size_t r = 0; r < n; ++r) {
+    for (int pass = 0; pass < 2; ++pass)
+      for (size_t q = kernels::planted(kernels::Bug::orthogonal_but_the_first); q < r; ++q) {
+        const double c = dot(r, q);
+        for (size_t k = 0; k < d; ++k) v[r * d + k] = std::fma(-c, v[q * d + k], v[r * d + k]);
+      }
+    const double norm = std::sqrt(dot(r, r));
+    for (size_t k = 0; k < d; ++k) v[r * d + k] /= norm;
+  }
+}
+
+// Normals (rows, cols) become a times a random orthogonal matrix.
+void make_orthogonal(const Tensor& to, double a) {
+  LAT_CHECK(to.rank == 2, Code::usage, "params", "an orthogonal start is for a matrix, not for ",
+            to.shape().text());
+  const size_t rows = static_cast<size_t>(to.dim[0]), cols = static_cast<size_t>(to.dim[1]);
+  const bool tall = rows >= cols;
+  const size_t n = tall ? cols : rows, d = tall ? rows : cols;
+  std::vector<double> w = to_host(to), v(w.size());
+  const auto at = [&](size_t i, size_t k) { return tall ? k * cols + i : i * cols + k; };
+  for (size_t i = 0; i < n; ++i)
+    for (size_t k = 0; k < d; ++k) v[i * d + k] = w[at(i, k)];
+  orthonormalise(v, n, d);
+  for (size_t i = 0; i < n; ++i)
+    for (size_t k = 0; k < d; ++k) w[at(i, k)] = a * v[i * d + k];
+  set_values(to, w);
+}
 
 }  // namespace
 
@@ -60,13 +100,18 @@ void Params::materialise(Context& ctx) {
       ctx.call_now(K::fill, ctx.real(), {to, to.size(), e.init.a});
       continue;
     }
-    const bool uniform = e.init.kind == Init::uniform;
+    const bool uniform = e.init.kind == Init::uniform, orthogonal = e.init.kind == Init::orthogonal;
     const Tensor u = ctx.empty(e.shape);
     ctx.call_now(uniform ? K::uniform : K::normal, ctx.real(),
                  {u, clock, u.size(), u.size(), ctx.options().seed,
                   kInitStep * kStream + static_cast<i64>(i)});
     ctx.call_now(K::affine, ctx.real(),
-                 {to, u, u.size(), uniform ? 2 * e.init.a : e.init.a, uniform ? -e.init.a : 0.0});
+                 {to, u, u.size(),
+                  uniform      ? 2 * e.init.a
+                  : orthogonal ? 1.0
+                               : e.init.a,
+                  uniform ? -e.init.a : 0.0});
+    if (orthogonal) make_orthogonal(to, e.init.a);
   }
   ctx.give_back(clock);
 }

@@ -8,9 +8,10 @@
 
 namespace lat {
 
-// How a slot starts. uniform: U(-a, a); normal: N(0, a^2).
+// How a slot starts. uniform: U(-a, a); normal: N(0, a^2); orthogonal: a matrix whose columns, or rows where these are
+// fewer, are a times orthonormal, evenly over all such matrices (Saxe, McClelland & Ganguli 2014, section 3).
 struct Init {
-  enum Kind { constant, uniform, normal } kind = constant;
+  enum Kind { constant, uniform, normal, orthogonal } kind = constant;
   double a = 0;
 };
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/common/planted.h"
+
 namespace lat {
 
 namespace {
@@ -36,6 +38,27 @@ Tensor kl(const Normal& q, const Normal& p) {
 
 Tensor Bernoulli::entropy() const {
   return sum(softplus(logits) - logits * sigmoid(logits), kLast);
+}
+
+Tensor Categorical::sample(Rng rng) const {
+  const Tensor g = -log(-log(uniform(rng, logits.shape())));
+  return arg_max(stop_gradient(logits) + g);
+}
+
+Tensor Categorical::entropy() const {
+  const Tensor log_p = log_softmax(logits);
+  return -sum(exp(log_p) * log_p, kLast);
+}
+
+Tensor kl(const Categorical& q, const Categorical& p) {
+  const Tensor log_q = log_softmax(q.logits);
+  return sum(exp(log_q) * (log_q - log_softmax(p.logits)), kLast);
+}
+
+Tensor TanhNormal::log_prob(const Tensor& u) const {
+  const Tensor slope = 2 * (std::numbers::ln2 - u - softplus(-2 * u));
+  const Tensor log_p = Normal{mu, logvar}.log_prob(u);  // (...)
+  return kernels::planted(kernels::Bug::squash_uncorrected) ? log_p : log_p - sum(slope, kLast);
 }
 
 Tensor kl(const Bernoulli& q, const Bernoulli& p) {

@@ -13,9 +13,10 @@ Init fan_in(i64 n) { return {Init::uniform, 1 / std::sqrt(static_cast<double>(n)
 Linear::Linear(Params& params, const std::string& name, i64 in, i64 out)
     : Linear(params, name, in, out, fan_in(in)) {}
 
-Linear::Linear(Params& params, const std::string& name, i64 in, i64 out, Init init)
-    : weight(params.add(name + ".weight", {in, out}, init)),
-      bias(params.add(name + ".bias", {out}, init)),
+Linear::Linear(Params& params, const std::string& name, i64 in, i64 out, Init weight_init,
+               Init bias_init)
+    : weight(params.add(name + ".weight", {in, out}, weight_init)),
+      bias(params.add(name + ".bias", {out}, bias_init)),
       params_(&params) {}
 
 Tensor Linear::operator()(const Tensor& x, Act act) const {
@@ -73,6 +74,14 @@ Mlp::Mlp(Params& params, const std::string& name, const std::vector<i64>& widths
     : act_(act) {
   for (size_t i = 0; i + 1 < widths.size(); ++i)
     layers_.emplace_back(params, name + "." + std::to_string(i), widths[i], widths[i + 1]);
+}
+
+Mlp::Mlp(Params& params, const std::string& name, const std::vector<i64>& widths, Act act,
+         Init hidden, Init last)
+    : act_(act) {
+  for (size_t i = 0; i + 1 < widths.size(); ++i)
+    layers_.emplace_back(params, name + "." + std::to_string(i), widths[i], widths[i + 1],
+                         i + 2 < widths.size() ? hidden : last, Init{});
 }
 
 Tensor Mlp::operator()(Tensor x) const {

@@ -13,7 +13,10 @@ class Linear {
  public:
   Linear(Params& params, const std::string& name, i64 in, i64 out);
   // The same with weights and bias that start as given.
-  Linear(Params& params, const std::string& name, i64 in, i64 out, Init init);
+  Linear(Params& params, const std::string& name, i64 in, i64 out, Init init)
+      : Linear(params, name, in, out, init, init) {}
+  Linear(Params& params, const std::string& name, i64 in, i64 out, Init weight_init,
+         Init bias_init);
   Tensor operator()(const Tensor& x, Act act = Act::none) const;
   Slot weight, bias;
 
@@ -76,6 +79,9 @@ class GroupNorm {
 class Mlp {
  public:
   Mlp(Params& params, const std::string& name, const std::vector<i64>& widths, Act act = Act::relu);
+  // The same with weights that start as `hidden`, those of the last layer as `last`, and biases at 0.
+  Mlp(Params& params, const std::string& name, const std::vector<i64>& widths, Act act, Init hidden,
+      Init last);
   Tensor operator()(Tensor x) const;
 
  private:

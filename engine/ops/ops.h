@@ -33,6 +33,12 @@ inline Tensor operator*(const Tensor& a, double b) { return affine(a, b, 0); }
 inline Tensor operator*(double a, const Tensor& b) { return affine(b, a, 0); }
 inline Tensor operator/(const Tensor& a, double b) { return affine(a, 1 / b, 0); }
 
+// 1/2 x^2 where |x| <= 1, else |x| - 1/2: its slope is x clipped to [-1, 1]          Huber 1964
+inline Tensor huber(const Tensor& x) {
+  const Tensor c = clamp(x, -1, 1);
+  return c * (x - 0.5 * c);
+}
+
 // The activation that linear and conv apply after the bias.
 enum class Act : int32_t { none = 0, relu = 1, tanh = 2, sigmoid = 3 };
 Tensor activate(const Tensor& x, Act act);
@@ -53,7 +59,7 @@ Tensor flatten(const Tensor& x);
 Tensor slice(const Tensor& x, i64 begin, i64 end);
 // Free: (T, ...) -> T tensors (...).
 std::vector<Tensor> unstack(const Tensor& x);
-// T tensors (...) -> (T, ...).
+// T tensors (...), real or i32 -> (T, ...).
 Tensor stack(std::span<const Tensor> xs);
 // Joined along an axis; the other extents equal. Negative axes count from the end.
 Tensor concat(std::span<const Tensor> xs, int axis = -1);
@@ -78,6 +84,17 @@ Tensor sum(const Tensor& x, Reduce over = {});  // all axes: ()
 Tensor mean(const Tensor& x, Reduce over = {});
 // Summed down to a shape that broadcasts to x's.
 Tensor sum_to(const Tensor& x, const Shape& shape);
+
+// --- choice, over the last axis
+// The first index of the largest: (...,K) -> (...) i32. No gradient; a NaN is never the largest.
+Tensor arg_max(const Tensor& x);
+// 1 at the index, else 0: (...) i32 -> (...,K)
+Tensor one_hot(const Tensor& index, i64 classes);
+// Rows of the leading axis: table (N,...), index (B) i32 in 0 .. N-1 -> (B,...). No gradient: Code::unsupported where
+// one is asked for; a product with one_hot has one.
+Tensor gather(const Tensor& table, const Tensor& index);
+// x[..., index]: x (...,K), index (...) i32 -> (...); 0 where an index is outside of 0 .. K-1.
+Tensor pick(const Tensor& x, const Tensor& index);
 
 // --- products
 struct Transposed {
@@ -129,6 +146,8 @@ class Rng {
 Tensor normal(Rng rng, const Shape& shape);     // N(0, 1)
 Tensor uniform(Rng rng, const Shape& shape);    // U(0, 1)
 Tensor bernoulli(Rng rng, const Tensor& prob);  // 1 with this probability, else 0; no gradient
+// 0 .. n-1 in a random order, i32 (n)
+Tensor permutation(Rng rng, i64 n);
 // mu + exp(logvar / 2) * eps, eps ~ N(0, 1)     Kingma & Welling 2014, section 2.4
 Tensor reparameterise(Rng rng, const Tensor& mu, const Tensor& logvar);
 

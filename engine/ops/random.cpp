@@ -35,6 +35,17 @@ i64 Rng::next() const {
 Tensor normal(Rng rng, const Shape& shape) { return draw(rng, shape, K::normal); }
 Tensor uniform(Rng rng, const Shape& shape) { return draw(rng, shape, K::uniform); }
 
+Tensor permutation(Rng rng, i64 n) {
+  Context& ctx = rng.ctx();
+  advance_if_eager(ctx);
+  const Tensor index = ctx.empty({n}, DType::i32);
+  // every tick is an epoch, every stream a seed
+  constexpr u64 kOdd = 0x9E3779B97F4A7C15;
+  const u64 seed = ctx.options().seed + static_cast<u64>(rng.next()) * kOdd;
+  ctx.call(K::shuffle, ctx.real(), {index, ctx.draws.clock, n, n, static_cast<i64>(seed)});
+  return index;
+}
+
 // attribute: the stream
 const Op k_bernoulli{"bernoulli",
                      [](Emit& e) {

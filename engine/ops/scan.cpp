@@ -1,8 +1,12 @@
 // Linear recurrences along time, and the estimates of return that are made of them.
 #include "engine/ops/common.h"
 #include "engine/ops/table.h"
+#include "kernels/common/planted.h"
 
 namespace lat {
+
+using kernels::Bug;
+using kernels::planted;
 
 namespace {
 
@@ -81,12 +85,17 @@ Tensor unless(const Tensor& flag, double value) {
 
 // discount lambda, 0 where a trajectory is cut off.
 Tensor trace(const Tensor& discount, double lambda, const Tensor& truncated) {
-  return truncated ? discount * unless(truncated, lambda) : discount * lambda;
+  const bool cut = truncated && !planted(Bug::gae_through_truncation);
+  const double further = planted(Bug::gae_without_gamma) ? lambda / 0.99 : lambda;
+  return cut ? discount * unless(truncated, further) : discount * further;
 }
 
 }  // namespace
 
-Tensor discounts(const Tensor& terminated, double gamma) { return unless(terminated, gamma); }
+Tensor discounts(const Tensor& terminated, double gamma) {
+  return planted(Bug::discount_through_the_end) ? zeros_like(unless(terminated, 1)) + gamma
+                                                : unless(terminated, gamma);
+}
 
 Tensor gae(const Tensor& reward, const Tensor& value, const Tensor& next_value,
            const Tensor& discount, double lambda, const Tensor& truncated) {

@@ -190,16 +190,20 @@ const Op k_stack{"stack",
                                       shape.dim + shape.rank + 1);
                    shape.dim[0] = e.inputs();
                    ++shape.rank;
-                   const Tensor y = e.out(shape);
+                   const DType type = e.in(0).dtype;
+                   e.check(type != DType::u8, "inputs are real or i32, not u8");
+                   const Tensor y = e.out(shape, type);
                    const i64 each = e.in(0).size();
                    for (int i = 0; i < e.inputs(); ++i) {
                      const Tensor& x = e.in(i);
-                     e.check(x.shape() == e.in(0).shape(), "input ", i, " is ", x.shape().text(),
-                             " where input 0 is ", e.in(0).shape().text());
+                     e.check(x.shape() == e.in(0).shape() && x.dtype == type, "input ", i, " is ",
+                             x.shape().text(), " ", name_of(x.dtype), " where input 0 is ",
+                             e.in(0).shape().text(), " ", name_of(type));
                      Tensor to = x;
                      to.data = static_cast<char*>(y.data) + i * each * size_of(y.dtype);
                      to.place = y.place;
-                     e.call(K::copy, {to, x, each});
+                     // four bytes are four bytes
+                     e.ctx().call(K::copy, type == DType::f64 ? type : DType::f32, {to, x, each});
                    }
                  },
                  [](Back& b) {

@@ -12,15 +12,20 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kModel = "/model.safetensors";
-constexpr const char* kOptimiser = "/optimiser.safetensors";
 constexpr size_t kIndexLimit = 1 << 16;
 constexpr const char* kFormat = "1";
+
+std::string path_of(const std::string& checkpoint, const std::string& file) {
+  return checkpoint + "/" + file + ".safetensors";
+}
 
 NamedArray array_of(const std::string& name, const Tensor& t) {
   NamedArray a;
   a.name = name;
-  a.kind = t.dtype == DType::f64 ? NamedArray::f64 : NamedArray::f32;
+  a.kind = t.dtype == DType::f64   ? NamedArray::f64
+           : t.dtype == DType::i32 ? NamedArray::i32
+           : t.dtype == DType::u8  ? NamedArray::u8
+                                   : NamedArray::f32;
   const Shape shape = t.shape();
   a.shape.assign(shape.dim, shape.dim + shape.rank);
   a.bytes = static_cast<size_t>(t.bytes());
@@ -62,31 +67,48 @@ std::string step_name(i64 step) {
 
 }  // namespace
 
+NamedTensors values_of(const Params& params) {
+  NamedTensors out;
+  for (size_t i = 0; i < params.entries().size(); ++i)
+    out.emplace_back(params.entries()[i].name, params.memory(static_cast<int32_t>(i)));
+  return out;
+}
+
+NamedTensors moments_of(const Params& params, const Adam& adam) {
+  NamedTensors out;
+  for (const Params::Entry& e : params.entries()) {
+    if (!e.trained) continue;
+    out.emplace_back(e.name + ".m", moment(adam.m(), e));
+    out.emplace_back(e.name + ".v", moment(adam.v(), e));
+  }
+  return out;
+}
+
 void save_checkpoint(const std::string& folder, i64 step, const Params& params, const Adam& adam,
+                     const Metadata& metadata) {
+  NamedTensors moments = moments_of(params, adam);
+  moments.emplace_back("adam.count", adam.count());
+  save_checkpoint(folder, step, {{"model", values_of(params)}, {"optimiser", moments}}, metadata);
+}
+
+void save_checkpoint(const std::string& folder, i64 step, const std::vector<CheckpointFile>& files,
                      const Metadata& metadata) {
   const std::string name = step_name(step), to = folder + "/" + name;
   make_folder(to);
   Metadata meta = metadata;
   meta["format"] = kFormat;
   meta["step"] = std::to_string(step);
-  std::vector<NamedArray> values, moments;
-  std::deque<std::vector<char>> copies;  // of what lies on a device
-  const auto with_data = [&](const std::string& array, const Tensor& t) {
-    NamedArray a = array_of(array, t);
-    a.data = params.ctx().view(t, copies.emplace_back());
-    return a;
-  };
-  const auto& entries = params.entries();
-  for (size_t i = 0; i < entries.size(); ++i) {
-    values.push_back(with_data(entries[i].name, params.memory(static_cast<int32_t>(i))));
-    if (!entries[i].trained) continue;
-    moments.push_back(with_data(entries[i].name + ".m", moment(adam.m(), entries[i])));
-    moments.push_back(with_data(entries[i].name + ".v", moment(adam.v(), entries[i])));
-  }
-  moments.push_back(with_data("adam.count", adam.count()));
   try {
-    write_safetensors(to + kModel, values, meta);
-    write_safetensors(to + kOptimiser, moments, meta);
+    for (const CheckpointFile& file : files) {
+      std::vector<NamedArray> arrays;
+      std::deque<std::vector<char>> copies;  // of what lies on a device
+      for (const auto& [array, tensor] : file.tensors) {
+        NamedArray a = array_of(array, tensor);
+        a.data = tensor.ctx->view(tensor, copies.emplace_back());
+        arrays.push_back(a);
+      }
+      write_safetensors(path_of(to, file.name), arrays, meta);
+    }
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(to, ignored);
@@ -124,29 +146,26 @@ std::string latest_checkpoint(const std::string& folder) {
 }
 
 Metadata checkpoint_metadata(const std::string& checkpoint) {
-  return Safetensors::read(checkpoint + kModel).metadata();
+  return Safetensors::read(path_of(checkpoint, "model")).metadata();
+}
+
+void load_checkpoint(const std::string& checkpoint, const CheckpointFile& file) {
+  const std::string path = path_of(checkpoint, file.name);
+  const Safetensors stored = Safetensors::read(path);
+  for (const auto& [name, tensor] : file.tensors) load(stored, path, name, tensor);
+  LAT_CHECK(stored.arrays().size() == file.tensors.size(), Code::input, path, "holds ",
+            stored.arrays().size(), " tensors where this model has ", file.tensors.size());
 }
 
 void load_params(const std::string& checkpoint, Params& params) {
-  const std::string path = checkpoint + kModel;
-  const Safetensors file = Safetensors::read(path);
-  const auto& entries = params.entries();
-  for (size_t i = 0; i < entries.size(); ++i)
-    load(file, path, entries[i].name, params.memory(static_cast<int32_t>(i)));
-  LAT_CHECK(file.arrays().size() == entries.size(), Code::input, path, "holds ",
-            file.arrays().size(), " tensors where this model has ", entries.size());
+  load_checkpoint(checkpoint, {"model", values_of(params)});
   params.written();
 }
 
 void load_optimiser(const std::string& checkpoint, const Params& params, Adam& adam) {
-  const std::string path = checkpoint + kOptimiser;
-  const Safetensors file = Safetensors::read(path);
-  for (const Params::Entry& e : params.entries()) {
-    if (!e.trained) continue;
-    load(file, path, e.name + ".m", moment(adam.m(), e));
-    load(file, path, e.name + ".v", moment(adam.v(), e));
-  }
-  load(file, path, "adam.count", adam.count());
+  NamedTensors moments = moments_of(params, adam);
+  moments.emplace_back("adam.count", adam.count());
+  load_checkpoint(checkpoint, {"optimiser", moments});
 }
 
 }  // namespace lat

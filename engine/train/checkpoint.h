@@ -4,6 +4,8 @@
 // moment keeps its last one.
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/core/params.h"
 #include "engine/optim/adam.h"
@@ -12,6 +14,24 @@
 namespace lat {
 
 using Metadata = std::map<std::string, std::string>;
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+// What files of a checkpoint hold, by name: every slot of `params`; its moments, as <slot>.m and <slot>.v.
+NamedTensors values_of(const Params& params);
+NamedTensors moments_of(const Params& params, const Adam& adam);
+
+// A file of a checkpoint, its name without ".safetensors".
+struct CheckpointFile {
+  std::string name;
+  NamedTensors tensors;
+};
+
+// Writes `folder`/step-N/ with these files and then `folder`/index.json; keeps the last two. Code::machine when the disk
+// refuses.
+void save_checkpoint(const std::string& folder, i64 step, const std::vector<CheckpointFile>& files,
+                     const Metadata& metadata);
+// Reads a file by name: all of it and nothing else, each with its shape. Code::input names the tensor and both shapes.
+void load_checkpoint(const std::string& checkpoint, const CheckpointFile& file);
 
 // Writes `folder`/step-N/ and then `folder`/index.json; keeps the last two. Code::machine when the disk refuses.
 void save_checkpoint(const std::string& folder, i64 step, const Params& params, const Adam& adam,

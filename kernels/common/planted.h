@@ -36,6 +36,11 @@ enum class Bug : int {  // the test that finds it, of ops.cases the op in whose 
   fetch_before_its_event,    // engine.ring
   ring_row_of_neighbour,     // engine.ring
   ring_row_overwritten,      // engine.ring
+  discount_through_the_end,  // ops.returns
+  gae_without_gamma,         // ops.returns
+  gae_through_truncation,    // ops.returns
+  squash_uncorrected,        // engine.dist
+  orthogonal_but_the_first,  // engine.dist
   truncation_terminates,     // rl.environments
   final_observation_lost,    // rl.environments
   limit_one_late,            // rl.environments

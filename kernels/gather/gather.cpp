@@ -43,6 +43,23 @@ void put_row(Part part, InOut<T> ring, const u64* clock, const T* x, i64 rows, i
   for (i64 c = part.begin(n); c < part.end(n); ++c) row[c] = x[c];
 }
 
+template <class T>
+void arg_max(Part part, i32* index, const T* x, i64 rows, i64 cols) {
+  for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
+    const T* const row = x + r * cols;
+    i64 best = 0;
+    for (i64 c = 1; c < cols; ++c)
+      if (row[best] < row[c]) best = c;
+    index[r] = i32(best);
+  }
+}
+
+template <class T>
+void one_hot(Part part, T* y, const i32* index, i64 rows, i64 cols) {
+  for (i64 r = part.begin(rows); r < part.end(rows); ++r)
+    for (i64 c = 0; c < cols; ++c) y[r * cols + c] = c == index[r] ? T(1) : T(0);
+}
+
 #define KERNEL(name, plan) LAT_INSTANTIATE(name)
 #include "kernels/gather/gather.def"
 #undef KERNEL

@@ -49,6 +49,22 @@ __global__ void put_in_turn(T* ring, const u64* clock, const T* x, i64 rows, i64
   if (c < n) ring[i64(clock[0] - 1) % rows * cols + first + c] = x[c];
 }
 
+template <class T>
+__global__ void choose_columns(i32* index, const T* x, i64 rows, i64 cols) {
+  const i64 r = blockIdx.x * kThreads + threadIdx.x;
+  if (r >= rows) return;
+  i64 best = 0;
+  for (i64 c = 1; c < cols; ++c)
+    if (x[r * cols + best] < x[r * cols + c]) best = c;
+  index[r] = i32(best);
+}
+
+template <class T>
+__global__ void mark_columns(T* y, const i32* index, i64 n, i64 cols) {
+  const i64 i = blockIdx.x * kThreads + threadIdx.x;
+  if (i < n) y[i] = i % cols == index[i / cols] ? T(1) : T(0);
+}
+
 template <class Value, class T, class From>
 void launch_gather(Stream& stream, T* y, const From* table, const i32* index, i64 rows, i64 cols) {
   for (i64 r = 0; r < rows; r += kMostBlocks * kRows) {
@@ -81,6 +97,17 @@ void put_row(Part stream, InOut<T> ring, const u64* clock, const T* x, i64 rows,
              i64 first, i64 n) {
   stream.launch(put_in_turn<T>, {ceil_div(n, kThreads), kThreads}, ring.p, clock, x, rows, cols,
                 first, n);
+}
+
+template <class T>
+void arg_max(Part stream, i32* index, const T* x, i64 rows, i64 cols) {
+  stream.launch(choose_columns<T>, {ceil_div(rows, kThreads), kThreads}, index, x, rows, cols);
+}
+
+template <class T>
+void one_hot(Part stream, T* y, const i32* index, i64 rows, i64 cols) {
+  const i64 n = rows * cols;
+  stream.launch(mark_columns<T>, {ceil_div(n, kThreads), kThreads}, y, index, n, cols);
 }
 
 #define KERNEL(name, plan) LAT_INSTANTIATE(name)

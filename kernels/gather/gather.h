@@ -1,5 +1,5 @@
 #pragma once
-// Batches out of a table that stays where it is, and rows into a ring. Bound by memory.
+// Batches out of a table that stays where it is, rows into a ring, and the choice of a column. Bound by memory.
 #include "kernels/common/types.h"
 
 namespace lat::kernels::LAT_ISA {
@@ -40,6 +40,22 @@ void put_row(Part part, InOut<T> ring, const u64* clock, const T* x, i64 rows, i
 template <class T>
 Plan put_row_plan(InOut<T>, const u64*, const T*, i64, i64, i64, i64) {
   return {};
+}
+
+// index[r] = the first c where x[r,c] is largest; a NaN is never larger      x (rows, cols), cols >= 1
+template <class T>
+void arg_max(Part part, i32* index, const T* x, i64 rows, i64 cols);
+template <class T>
+Plan arg_max_plan(i32*, const T*, i64 rows, i64 cols) {
+  return share(rows * cols * i64(sizeof(T)), kGatherGrain, rows);
+}
+
+// y[r,c] = c = index[r] ? 1 : 0                 y (rows, cols)
+template <class T>
+void one_hot(Part part, T* y, const i32* index, i64 rows, i64 cols);
+template <class T>
+Plan one_hot_plan(T*, const i32*, i64 rows, i64 cols) {
+  return share(rows * cols * i64(sizeof(T)), kGatherGrain, rows);
 }
 
 }  // namespace lat::kernels::LAT_ISA

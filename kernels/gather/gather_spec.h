@@ -29,4 +29,20 @@ void put_row(InOut<T> ring, const u64* clock, const T* x, i64 rows, i64 cols, i6
   for (i64 c = 0; c < n; ++c) ring.p[row * cols + first + c] = x[c];
 }
 
+template <class T>
+void arg_max(i32* index, const T* x, i64 rows, i64 cols) {
+  for (i64 r = 0; r < rows; ++r) {
+    i64 best = 0;
+    for (i64 c = 1; c < cols; ++c)
+      if (x[r * cols + best] < x[r * cols + c]) best = c;
+    index[r] = i32(best);
+  }
+}
+
+template <class T>
+void one_hot(T* y, const i32* index, i64 rows, i64 cols) {
+  for (i64 r = 0; r < rows; ++r)
+    for (i64 c = 0; c < cols; ++c) y[r * cols + c] = c == index[r] ? T(1) : T(0);
+}
+
 }  // namespace lat::kernels::spec

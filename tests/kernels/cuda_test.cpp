@@ -55,6 +55,12 @@ TEST_CASE("cuda: rows put into a ring equal the specification") {
   });
 }
 
+TEST_CASE("cuda: chosen columns equal the specification") {
+  on_devices([](gpu::Device& device, const DeviceKernel* table) {
+    for_choice_calls([&](const Call& call) { check_on(device, table, call); });
+  });
+}
+
 TEST_CASE("cuda: row kernels equal the specification") {
   struct Shape {
     i64 rows, cols;

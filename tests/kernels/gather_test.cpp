@@ -53,6 +53,15 @@ TEST_CASE("put_row: a step writes its own row of a ring, and nothing else") {
   CHECK(put.run(Isa::spec, kFloat)[0] == Values{9, 9, 9, 1, 9, 9});
 }
 
+TEST_CASE("arg_max and one_hot: every instruction set equals the specification") {
+  for_choice_calls([](const Call& call) { call.check_everywhere(); });
+  const auto choice =
+      Call("arg_max").out_i32(4).in({1, 3, 3, -2, -1, -9, NAN, 1, 2, 4, NAN, 5}).integers({4, 3});
+  CHECK(choice.run(Isa::spec, kFloat)[0] == Values{1, 1, 0, 2});
+  const auto hot = Call("one_hot").out(6).in_i32({2, 0}).integers({2, 3});
+  CHECK(hot.run(Isa::spec, kFloat)[0] == Values{0, 0, 1, 1, 0, 0});
+}
+
 TEST_CASE("shuffle: the batches of an epoch have no member twice, and epochs differ") {
   const i64 n = 103, rows = 10;
   const auto epoch = [&](i64 number) {

@@ -437,6 +437,76 @@ void add_likelihoods(Rows& rows) {
                     classes});
 }
 
+void add_choice(Rows& rows) {
+  for (const i64 classes : {1, 2, 10, 127}) {
+    const std::string what = std::to_string(classes);
+    rows.push_back({"arg_max", what, {constant({5, classes})}, [](Rng, const Tensors& t) {
+                      return Tensors{arg_max(t[0])};
+                    }});
+    rows.push_back(
+        {"one_hot", what, {labels({5}, double(classes))}, [classes](Rng, const Tensors& t) {
+           return Tensors{one_hot(t[0], classes)};
+         }});
+    rows.push_back({"pick",
+                    what,
+                    {{.shape = {5, classes}}, labels({5}, double(classes))},
+                    [](Rng, const Tensors& t) { return Tensors{pick(t[0], t[1])}; },
+                    classes});
+    rows.push_back(
+        {"Categorical",
+         what,
+         {{.shape = {5, classes}}, {.shape = {5, classes}}, labels({5}, double(classes))},
+         [](Rng, const Tensors& t) {
+           const Categorical p{t[0]}, q{t[1]};
+           return Tensors{p.log_prob(t[2]), p.entropy(), kl(p, q)};
+         },
+         4 * classes});
+    rows.push_back(
+        {"Categorical", "draws of " + what, {constant({5, classes})}, [](Rng r, const Tensors& t) {
+           return Tensors{Categorical{t[0]}.sample(r)};
+         }});
+  }
+  rows.push_back({"arg_max", "of a vector", {constant({9})}, [](Rng, const Tensors& t) {
+                    return Tensors{arg_max(t[0])};
+                  }});
+  rows.push_back({"arg_max",
+                  "ties",
+                  {{.shape = {7, 6}, .from = -1, .to = 1, .step = 1, .role = Role::constant}},
+                  [](Rng, const Tensors& t) { return Tensors{arg_max(t[0])}; }});
+  for (const i64 cols : {1, 5}) {
+    rows.push_back({"gather",
+                    std::to_string(cols),
+                    {constant({4, cols}), labels({9}, 4)},
+                    [](Rng, const Tensors& t) { return Tensors{gather(t[0], t[1])}; }});
+  }
+  rows.push_back({"gather",
+                  "(3,2,2) by (2)",
+                  {constant({3, 2, 2}), labels({2}, 3)},
+                  [](Rng, const Tensors& t) { return Tensors{gather(t[0], t[1])}; }});
+  rows.push_back({"gather", "indices", {labels({6}, 9), labels({4}, 6)}, [](Rng, const Tensors& t) {
+                    return Tensors{gather(t[0], t[1])};
+                  }});
+  rows.push_back({"stack", "indices", {labels({6}, 9), labels({6}, 6)}, [](Rng, const Tensors& t) {
+                    return Tensors{stack(t)};
+                  }});
+  rows.push_back({"permutation", "of 40", {}, [](Rng r, const Tensors&) {
+                    return Tensors{permutation(r, 40), permutation(r, 1)};
+                  }});
+  rows.push_back({"huber",
+                  "(5,7)",
+                  {{.shape = {5, 7}, .from = -3, .to = 3, .kinks = {-1, 1}}},
+                  [](Rng, const Tensors& t) { return Tensors{huber(t[0])}; }});
+  rows.push_back({"TanhNormal",
+                  "(5,3)",
+                  {{.shape = {5, 3}}, {.shape = {5, 3}}},
+                  [](Rng r, const Tensors& t) {
+                    const TanhNormal p{t[0], t[1]};
+                    const Tensor u = p.rsample(r);
+                    return Tensors{tanh(u), p.log_prob(u)};
+                  },
+                  12});
+}
+
 // --- recurrence -----------------------------------------------------------------------------------------------------
 
 Input mask(const Shape& shape) { return {.shape = shape, .from = 0, .to = 2, .role = Role::bytes}; }
@@ -658,6 +728,7 @@ const std::vector<Case>& cases() {
     add_conv(rows);
     add_random(rows);
     add_likelihoods(rows);
+    add_choice(rows);
     add_recurrent(rows);
     add_norms(rows);
     add_scans(rows);

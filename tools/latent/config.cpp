@@ -1,6 +1,7 @@
 // latent config: presets, their keys, what a key means.
 #include <algorithm>
 
+#include "tools/latent/agent_run.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/settings.h"
 #include "tools/latent/terminal.h"
@@ -14,12 +15,28 @@ std::string padded(std::string text, size_t width) {
   return text;
 }
 
+void list_agents() {
+  print("\nagents, and environments that they have settings for (--env):\n");
+  for (const rl::Entry& e : rl::catalogue()) {
+    std::string where;
+    for (const rl::Preset& p : rl::presets())
+      if (std::string(p.agent) == e.name)
+        where += cat(where.empty() ? "" : ", ", p.environment, " ", grouped(p.steps));
+    print(padded(e.name, 20) + padded(where.empty() ? "-" : where, 20) + "\n");
+    print(padded("", 20) + e.source + "\n");
+  }
+  std::string all;
+  for (const std::string& name : rl::environment_names()) all += (all.empty() ? "" : ", ") + name;
+  print("environments: " + all + "\n");
+}
+
 void list() {
   for (const Preset& p : presets()) {
     print(padded(p.name, 14) + padded(cat("on ", p.data), 12) +
           padded(cat(grouped(p.steps), " steps"), 14) + p.help + "\n");
     print(padded("", 14) + models::find_model(p.model).source + "\n");
   }
+  list_agents();
 }
 
 void explain(const std::string& key) {
@@ -33,6 +50,16 @@ void explain(const std::string& key) {
       const std::string line = cat(key, ": ", f.help, "; ", f.type, "\n");
       if (text.find(line) == std::string::npos) text += line;
       values += padded("  " + std::string(p.name), 16) + padded(f.value, 12) + c.origin(key) + "\n";
+    }
+  }
+  for (const rl::Entry& e : rl::catalogue()) {
+    AgentConfig c(e.name, "");
+    for (const Field& f : c.keys()) {
+      if (std::find(names.begin(), names.end(), f.key) == names.end()) names.push_back(f.key);
+      if (f.key != key) continue;
+      const std::string line = cat(key, ": ", f.help, "; ", f.type, "\n");
+      if (text.find(line) == std::string::npos) text += line;
+      values += padded("  " + std::string(e.name), 22) + padded(f.value, 12) + c.origin(key) + "\n";
     }
   }
   LAT_CHECK(!text.empty(), Code::usage, "", "unknown key '", key, "'.", suggestion(key, names),
@@ -61,6 +88,8 @@ int config(const Args& args) {
             action == "show" ? " PRESET" : " KEY");
   if (action == "explain") {
     explain(name);
+  } else if (is_agent_run(name, "")) {
+    print(AgentConfig::read(name, "").toml());
   } else {
     Config c = read_config(name);
     print(toml_text(c));

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "engine/data/file.h"
+#include "tools/latent/agent_run.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run_folder.h"
 #include "tools/latent/scene_view.h"
@@ -335,14 +336,17 @@ int play(const Args& args) {
           "Walk through a test scene of a scene model; give it views, see what it predicts.\n"
           "Arrows (or l r f b) move the camera, c gives the model the view it stands at, x\n"
           "forgets all views, n opens the next scene, s shows a draw of z and then another, m\n"
-          "the mean of draws, u a map of where the model is unsure, q ends.",
+          "the mean of draws, u a map of where the model is unsure, q ends.\n"
+          "The run of an agent plays episodes: right (or r) takes a step, up (or f) ten, n\n"
+          "opens the next one.",
           {{"RUN", &run, "the run's folder, or latest"},
-           {"--scene", &scene, "the test scene to begin with (0)"},
+           {"--scene", &scene, "the test scene, or the episode, to begin with (0)"},
            {"--keys", &keys, "press these and print a frame after each; needs no terminal"},
            {"-o,--output", &out, "with --keys: a folder for PNG frames, instead of text"},
            {"--threads", &flags.threads, "threads (all usable cores)"}},
           args))
     return 0;
+  if (is_agent_run("", run)) return play_agent(run, scene, keys, out, flags);
   const i64 first = whole_number("--scene", scene, 0).value_or(0);
   for (const char key : keys)
     LAT_CHECK(kKeys.find(key) != std::string_view::npos, Code::usage, "--keys", "'", key,

@@ -30,35 +30,12 @@ constexpr i64 kMetricsEvery = 50;      // steps
 constexpr i64 kMidRunExamples = 1000;  // of the test set
 constexpr double kEvaluationShare =
     20;  // training takes at least so many times the evaluations' time
-constexpr int kInterrupted = 130;
-
 volatile sig_atomic_t interrupts = 0;
 
 void on_interrupt(int) {
   interrupts = interrupts + 1;
   if (interrupts > 1) ::_exit(kInterrupted);
 }
-
-// Ctrl-C asks the loop to stop while it lives.
-class Interruptible {
- public:
-  Interruptible() {
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
-    ::sigaction(SIGINT, &action, &old_int_);
-    ::sigaction(SIGTERM, &action, &old_term_);
-    interrupts = 0;
-  }
-  ~Interruptible() {
-    ::sigaction(SIGINT, &old_int_, nullptr);
-    ::sigaction(SIGTERM, &old_term_, nullptr);
-  }
-  Interruptible(const Interruptible&) = delete;
-  Interruptible& operator=(const Interruptible&) = delete;
-
- private:
-  struct sigaction old_int_, old_term_;
-};
 
 class Loop {
  public:
@@ -288,6 +265,21 @@ class Loop {
 };
 
 }  // namespace
+
+Interruptible::Interruptible() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  ::sigaction(SIGINT, &action, &old_int_);
+  ::sigaction(SIGTERM, &action, &old_term_);
+  interrupts = 0;
+}
+
+Interruptible::~Interruptible() {
+  ::sigaction(SIGINT, &old_int_, nullptr);
+  ::sigaction(SIGTERM, &old_term_, nullptr);
+}
+
+bool Interruptible::asked() const { return interrupts != 0; }
 
 RunOutcome run_training(models::Training& training, const RunFolder& folder, const RunPlan& plan) {
   return Loop(training, folder, plan).run();

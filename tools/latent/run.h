@@ -1,5 +1,7 @@
 #pragma once
 // The training loop that people watch: live line, metrics, checkpoints, Ctrl-C.
+#include <signal.h>
+
 #include <string>
 #include <vector>
 
@@ -7,6 +9,21 @@
 #include "tools/latent/run_folder.h"
 
 namespace lat::tools {
+
+constexpr int kInterrupted = 130;  // exit code after saving
+
+// Ctrl-C asks the loop to stop while it lives; a second one ends the program.
+class Interruptible {
+ public:
+  Interruptible();
+  ~Interruptible();
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+  bool asked() const;
+
+ private:
+  struct sigaction old_int_, old_term_;
+};
 
 struct RunPlan {
   Stop stop;

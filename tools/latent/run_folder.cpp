@@ -10,6 +10,7 @@
 
 #include "engine/core/sha256.h"
 #include "engine/data/file.h"
+#include "tools/latent/agent_run.h"
 
 namespace lat::tools {
 
@@ -248,6 +249,8 @@ LoadedRun load_run(const std::string& path, const MachineFlags& flags, const std
             "no run is named. Give its folder, like runs/shapes-vae-0001, or latest");
   const Machine machine = resolve(flags);
   RunFolder folder = RunFolder::open(path);
+  LAT_CHECK(!is_agent_run("", folder.path()), Code::usage, folder.path(),
+            "is the run of an agent: latent eval and latent play know what to do with it");
   Config config = Config::read(folder / "config.json");
   config.set_data(data, data_path, "command line");
   latest_checkpoint(folder.checkpoints());  // told before the data are read

@@ -4,6 +4,7 @@
 
 #include "engine/core/device_fast.h"
 #include "engine/data/file.h"
+#include "tools/latent/agent_run.h"
 #include "tools/latent/commands.h"
 #include "tools/latent/run.h"
 #include "tools/latent/shown.h"
@@ -12,8 +13,6 @@
 namespace lat::tools {
 
 namespace {
-
-constexpr int kInterrupted = 130;
 
 struct TrainFlags {
   std::string what, data, data_path, env, epochs, steps, time, seed, out, resume;
@@ -198,12 +197,12 @@ double pixelwise_baseline(const DataSet& data) {
 int train(const Args& args) {
   TrainFlags f;
   if (!parse_options(
-          "train", "Trains a model and writes a run folder.",
-          {{"PRESET", &f.what, "a preset (latent config list) or FILE.toml"},
+          "train", "Trains a model or an agent and writes a run folder.",
+          {{"PRESET", &f.what, "a preset or an agent (latent config list), or FILE.toml"},
            {"--set", &f.set, "key=value, as often as needed (latent config show PRESET)"},
            {"--data", &f.data, "data set (latent data list)"},
            {"--data-path", &f.data_path, "folder of IDX files"},
-           {"--env", &f.env, "environment, for agents"},
+           {"--env", &f.env, "environment, for agents (latent config list)"},
            {"--epochs", &f.epochs, "stop after so many passes in all"},
            {"--steps", &f.steps, "stop after so many steps in all"},
            {"--time", &f.time, "stop after 90s, 10m, 1.5h of training in all"},
@@ -220,8 +219,24 @@ int train(const Args& args) {
            {"--json", &f.json, "the result as one line on standard output"}},
           args))
     return 0;
-  LAT_CHECK(f.env.empty(), Code::usage, "--env " + f.env,
-            "there are no agents in this version, so no environment can be trained on");
+  if (is_agent_run(f.what, f.resume)) {
+    LAT_CHECK(!f.memory && f.data.empty() && f.data_path.empty() && f.epochs.empty(), Code::usage,
+              "",
+              "an agent learns in an environment (--env), so many --steps or so much --time; "
+              "--data, --data-path, --epochs and --memory are for models");
+    return train_agent({.what = f.what,
+                        .environment = f.env,
+                        .seed = f.seed,
+                        .out = f.out,
+                        .resume = f.resume,
+                        .stop = stop_of(f),
+                        .set = f.set,
+                        .machine = f.machine,
+                        .json = f.json,
+                        .command = command_text("train", args)});
+  }
+  LAT_CHECK(f.env.empty(), Code::usage, "--env " + f.env, "is for agents, and '", f.what,
+            "' is none. Agents:  latent config list");
   const Machine machine = resolve(f.machine);
   LAT_CHECK(!f.memory || (f.resume.empty() && !machine.eager), Code::usage, "--memory",
             "a step is recorded and not run; leave --resume and --eager away");
