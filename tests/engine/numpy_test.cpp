@@ -59,7 +59,7 @@ TEST_CASE("npy: what is none, or cannot be read, is refused with the reason") {
   };
   refused("hello", "no .npy file");
   refused(std::string("\x93NUMPY\7\0\2\0xxxx", 14), "version 7");
-  refused(std::string("\x93NUMPY\1\0\xff\xff", 10) + "{'descr'", "within its header");
+  refused(std::string("\x93NUMPY\1\0\xff\xff{'descr'", 18), "within its header");
   refused(npy("<f8", "(3,)", bytes_of<double>({1, 2})), "needs 24");
   refused(npy("<f8", "(1,)", bytes_of<double>({1, 2})), "needs 8");
   refused(npy("|O", "(1,)", "x"), "'|O'");
