@@ -161,10 +161,10 @@ TEST_CASE("unknown names are answered with the nearest one, and nothing is writt
                 {"choose exact"});
   check_refused(in, {"train", "vae", "--numerics", "fats"}, 2, {"Did you mean 'fast'?"});
   check_refused(in, {"train", "vae", "--isa", "v9"}, 2, {"v2, v3, v4"});
-  check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"no agents in this version"});
+  check_refused(in, {"train", "vae", "--env", "cartpole"}, 2, {"is for agents, and 'vae' is none"});
   check_refused(in, {"config", "explain", "model.betaa"}, 2, {"Did you mean 'model.beta'?"});
   check_refused(in, {"bench", "step", "vee"}, 2, {"Did you mean 'vae'?"});
-  for (const char* later : {"export", "report", "learn", "explain"})
+  for (const char* later : {"export", "report", "explain"})
     check_refused(in, {later, "runs/x"}, 2, {"not part of this version"});
   check_refused(in, {"eval", "runs/x"}, 3, {"runs/x", "no such folder"});
   put(in / "own.toml", "preset = \"vae\"\n[model]\nlatnet = 3\n");
@@ -319,8 +319,12 @@ TEST_CASE("curves: a neural process trains, goes on, is judged and drawn") {
   CHECK(two.h > 400);
   CHECK(two.w > 800);
   CHECK(fs::exists(in / "r/images/curves.png"));
-  check_refused(in, small("cnp") + Words{"--steps", "1", "--data", "shapes"}, 2,
-                {"'shapes' holds no curves", "'curves'"});
+  check_refused(in, small("cnp") + Words{"--steps", "1", "--data", "rooms"}, 2,
+                {"'rooms' holds neither curves nor images", "'curves'"});
+  // On images it completes them.
+  REQUIRE(run(in, small("cnp") + Words{"--steps", "1", "--data", "digits", "--out", "d"}).code ==
+          0);
+  CHECK(fs::exists(in / "d/images/completions.png"));
   check_refused(in, {"reconstruct", "r"}, 2, {"has no latents"});
 }
 
