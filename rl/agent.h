@@ -114,7 +114,11 @@ class AgentOf : public Agent {
     return set_field(config, "agent", key, text);
   }
   i64 copies() const override { return config.envs; }
+  i64 steps_each() const override { return config.envs * config.steps; }
   Config config;
+
+ protected:
+  Environments* env_ = nullptr;
 };
 
 // Which spaces of actions an agent can act in.

@@ -103,7 +103,6 @@ class A2c : public AgentOf<Config> {
     return figures;
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     (*learn_)();
@@ -117,7 +116,6 @@ class A2c : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params params_;
   std::optional<PolicyNet> actor_;
   std::optional<ValueNet> critic_;

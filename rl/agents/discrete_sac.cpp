@@ -127,7 +127,6 @@ class DiscreteSac : public AgentOf<Config> {
     figures->add("alpha", alpha());
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     (*learn_)(Key{done + steps_each() <= config.start ? kFill : kLearn});
   }
@@ -145,7 +144,6 @@ class DiscreteSac : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params actor_params_, critic_params_, alpha_params_;
   std::optional<Mlp> actor_, first_, second_;
   Slot log_alpha_;

@@ -123,7 +123,6 @@ class Dqn : public AgentOf<Config> {
     figures->add("q", mean(q));
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     epsilon_->set(linearly(1, config.epsilon, done, config.epsilon_until));
@@ -142,7 +141,6 @@ class Dqn : public AgentOf<Config> {
  private:
   void assign_target() { assign(target_, params_.memory_of_values()); }
 
-  Environments* env_ = nullptr;
   Params params_;
   std::optional<Mlp> q_;
   std::optional<Adam> adam_;

@@ -182,7 +182,6 @@ class Ppo : public AgentOf<Config> {
     figures->add("norm", norm);
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     (*learn_)();
@@ -196,7 +195,6 @@ class Ppo : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params params_;
   std::optional<PolicyNet> actor_;
   std::optional<Mlp> body_;  // of noise that depends on the state

@@ -186,7 +186,6 @@ class RecurrentPpo : public AgentOf<Config> {
     figures->add("entropy", entropy);
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     (*learn_)();
@@ -200,7 +199,6 @@ class RecurrentPpo : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params params_;
   std::optional<Gru> gru_;
   std::optional<Linear> eye_, actor_, critic_;

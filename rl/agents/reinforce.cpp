@@ -101,7 +101,6 @@ class Reinforce : public AgentOf<Config> {
     return figures;
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     actor_adam_->lr.set(linearly(config.lr, config.lr * config.lr_last, done, config.lr_until));
     (*learn_)();
@@ -118,7 +117,6 @@ class Reinforce : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params actor_params_, critic_params_;
   std::optional<PolicyNet> actor_;
   std::optional<ValueNet> critic_;

@@ -155,7 +155,6 @@ class Sac : public AgentOf<Config> {
     figures->add("q", mean(q));
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     (*learn_)(Key{done + steps_each() <= config.start ? kFill : kLearn});
   }
@@ -174,7 +173,6 @@ class Sac : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params actor_params_, critic_params_, alpha_params_;
   std::optional<Mlp> actor_;
   std::optional<TwinCritics> critics_;

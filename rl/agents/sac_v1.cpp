@@ -129,7 +129,6 @@ class SacV1 : public AgentOf<Config> {
     figures->add("q", mean(q));
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     (*learn_)(Key{done + steps_each() <= config.start ? kFill : kLearn});
   }
@@ -147,7 +146,6 @@ class SacV1 : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params actor_params_, critic_params_, value_params_;
   std::optional<Mlp> actor_, value_;
   std::optional<TwinCritics> critics_;

@@ -140,7 +140,6 @@ class Td3 : public AgentOf<Config> {
     figures->add("q", mean(q));
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64 done) override {
     (*learn_)(Key{done + steps_each() <= config.start ? kFill : kLearn});
   }
@@ -158,7 +157,6 @@ class Td3 : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params actor_params_, critic_params_;
   std::optional<Mlp> actor_;
   std::optional<TwinCritics> critics_;

@@ -168,7 +168,6 @@ class Trpo : public AgentOf<Config> {
     figures.add("value_loss", value);
   }
 
-  i64 steps_each() const override { return config.envs * config.steps; }
   void learn(i64) override { (*learn_)(); }
   const Figures& figures() const override { return learn_->last(); }
 
@@ -182,7 +181,6 @@ class Trpo : public AgentOf<Config> {
   }
 
  private:
-  Environments* env_ = nullptr;
   Params actor_params_, critic_params_;
   std::optional<PolicyNet> actor_;
   std::optional<ValueNet> critic_;

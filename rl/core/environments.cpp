@@ -45,6 +45,16 @@ Space action_of(const Info& info) {
   return space;
 }
 
+// One number of an action from the host.
+void check_action(const std::string& environment, const Space& space, i64 step, double a) {
+  const bool good = space.discrete
+                        ? a >= 0 && a < static_cast<double>(space.size) && a == std::floor(a)
+                        : std::isfinite(a);
+  LAT_CHECK(good, Code::usage, environment, "step ", step, ": the action is ", a, "; expected ",
+            space.discrete ? cat("a whole number in 0 .. ", space.size - 1)
+                           : std::string("a finite number"));
+}
+
 }  // namespace
 
 Environments::Environments(Context& ctx, const EnvironmentRow& row, i64 copies, u64 seed,
@@ -161,15 +171,7 @@ void Environments::check_actions(std::span<const double> actions, i64 step) cons
   const i64 A = action_.discrete ? 1 : action_.size;
   LAT_CHECK(static_cast<i64>(actions.size()) == copies_ * A, Code::usage, name_, "step ", step,
             ": ", actions.size(), " numbers for ", copies_, " copies of ", A);
-  for (size_t k = 0; k < actions.size(); ++k) {
-    const double a = actions[k];
-    const bool good = action_.discrete
-                          ? a >= 0 && a < static_cast<double>(action_.size) && a == std::floor(a)
-                          : std::isfinite(a);
-    LAT_CHECK(good, Code::usage, name_, "step ", step, ": the action is ", a, "; expected ",
-              action_.discrete ? cat("a whole number in 0 .. ", action_.size - 1)
-                               : std::string("a finite number"));
-  }
+  for (const double a : actions) check_action(name_, action_, step, a);
 }
 
 void Environments::set_states(std::span<const double> values) {
@@ -236,6 +238,7 @@ Trajectory trajectory(const std::string& name, std::span<const double> state,
                       std::span<const double> actions) {
   const EnvironmentRow& row = find(name, kernels::best_isa());
   const Info& info = row.info;
+  const Space space = action_of(info);
   const i64 A = info.discrete ? 1 : info.actions;
   LAT_CHECK(static_cast<i64>(state.size()) == info.states, Code::usage, name, "a state has ",
             info.states, " numbers, got ", state.size());
@@ -255,15 +258,8 @@ Trajectory trajectory(const std::string& name, std::span<const double> state,
   };
   see();
   for (i64 k = 0; k < T; ++k) {
-    for (i64 j = 0; j < A; ++j) {
-      const double a = actions[static_cast<size_t>(k * A + j)];
-      const bool good = info.discrete
-                            ? a >= 0 && a < static_cast<double>(info.actions) && a == std::floor(a)
-                            : std::isfinite(a);
-      LAT_CHECK(good, Code::usage, name, "step ", k, ": the action is ", a, "; expected ",
-                info.discrete ? cat("a whole number in 0 .. ", info.actions - 1)
-                              : std::string("a finite number"));
-    }
+    for (i64 j = 0; j < A; ++j)
+      check_action(name, space, k, actions[static_cast<size_t>(k * A + j)]);
     double reward = 0, terminated = 0;
     row.advance(s.data(), actions.data() + k * A, &reward, &terminated);
     t.reward.push_back(reward);
