@@ -19,10 +19,10 @@ std::unique_ptr<gpu::Device> open_gpu(const std::string& name, std::string* why)
 }
 
 }  // namespace
-}  // namespace lat::kernels
 
-const lat::kernels::DeviceLibrary* latent_devices() {
-  using namespace lat::kernels;
+const DeviceLibrary* LAT_DEVICES() {
   static const DeviceLibrary library{cuda_table(), cuda_foreign(), cuda_ladders(), open_gpu};
   return &library;
 }
+
+}  // namespace lat::kernels

@@ -34,25 +34,31 @@ struct Rows {
   DeviceKernel row[kKernelCount];
 };
 
+#ifdef LAT_FLOAT_ONLY
+#define OF_DOUBLE(...) nullptr
+#else
+#define OF_DOUBLE(...) __VA_ARGS__
+#endif
+
 constexpr Rows written_rows() {
   Rows rows{};
 #define KERNEL(name, plan) \
-  rows.row[i32(K::name)] = {#name, {&run<&name<float>>, &run<&name<double>>}, {}};
+  rows.row[i32(K::name)] = {#name, {&run<&name<float>>, OF_DOUBLE(&run<&name<double>>)}, {}};
 #include "kernels/kernels.def"
 #undef KERNEL
 #define SCRATCH(name)                                                                 \
   rows.row[i32(K::name)].scratch[0] = &scratch<&name<float>, &name##_scratch<float>>; \
-  rows.row[i32(K::name)].scratch[1] = &scratch<&name<double>, &name##_scratch<double>>;
+  rows.row[i32(K::name)].scratch[1] = OF_DOUBLE(&scratch<&name<double>, &name##_scratch<double>>);
 #include "kernels/scratch.def"
 #undef SCRATCH
   return rows;
 }
 
-constexpr Rows kRows = written_rows();
+constexpr Rows kTable = written_rows();
 
 }  // namespace
 
-const DeviceKernel* device_rows() { return kRows.row; }
+const DeviceKernel* device_rows() { return kTable.row; }
 
 }  // namespace lat::kernels::LAT_ISA
 

@@ -40,7 +40,11 @@ struct DeviceLibrary {
 // GPU number `index`; or null, and `why` says what is missing.
 std::unique_ptr<gpu::Device> open_cuda(i32 index, std::string* why);
 
-}  // namespace lat::kernels
+// The one function that such a library exports. The build names it after the headers that both sides must agree on
+// (LAT_DEVICES), so that a library of another build is not called.
+using Devices = const DeviceLibrary*();
+#ifdef LAT_DEVICES
+extern "C" Devices LAT_DEVICES;
+#endif
 
-// The one function that such a library exports.
-extern "C" const lat::kernels::DeviceLibrary* latent_devices();
+}  // namespace lat::kernels

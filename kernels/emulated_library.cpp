@@ -17,11 +17,11 @@ std::unique_ptr<gpu::Device> open_emulated(const std::string& name, std::string*
 }
 
 }  // namespace
-}  // namespace lat::kernels
 
-const lat::kernels::DeviceLibrary* latent_devices() {
-  using namespace lat::kernels;
+const DeviceLibrary* LAT_DEVICES() {
   static const DeviceLibrary library{emulated_table(), emulated_foreign(), emulated_ladders(),
                                      open_emulated};
   return &library;
 }
+
+}  // namespace lat::kernels

@@ -1,6 +1,6 @@
-# The tests of engine, ops and rl again, in programs that hold the bugs of kernels/common/planted.h: their sources are compiled
-# once more, everything else is linked as it is. The specification and one instruction set take part. For every bug a
-# test that passes when a check fails; without a bug all checks must hold.
+# The tests of engine, ops and rl again, in programs that hold the bugs of kernels/common/planted.h: the kernels and the
+# sources of the engine that hold some are compiled once more, everything else is linked as it is. The specification and one
+# instruction set take part. For every bug a test that passes when a check fails; without a bug all checks must hold.
 set(bugs ${PROJECT_SOURCE_DIR}/kernels/common/planted.h)
 set(isa v3)
 set(march -march=x86-64-v3)
@@ -17,22 +17,22 @@ function(lat_with_bugs name)  # NAME SOURCE...: an object library
 endfunction()
 
 set(holders "")
-foreach(source ${LAT_KERNEL_FAMILIES} ${LAT_ENGINE})
+foreach(source ${LAT_ENGINE})
   file(STRINGS ${source} calls REGEX "planted[(]")
   if(calls)
     list(APPEND holders ${source})
   endif()
 endforeach()
-set(kernels ${holders})
-list(FILTER kernels INCLUDE REGEX "/kernels/")
-list(FILTER holders EXCLUDE REGEX "/kernels/")
 
-lat_with_bugs(kernels ${kernels})
+lat_together(rows ${LAT_KERNEL_ROWS})
+lat_with_bugs(kernels ${LAT_KERNEL_FAMILIES})
+set_target_properties(planted_kernels PROPERTIES UNITY_BUILD ON)
 target_compile_definitions(planted_kernels PRIVATE LAT_ISA=${isa})
 target_compile_options(planted_kernels PRIVATE ${march})
 lat_with_bugs(spec ${PROJECT_SOURCE_DIR}/kernels/table.cpp)
 target_compile_definitions(planted_spec PRIVATE LAT_ISA=spec LAT_SPEC)
 lat_with_bugs(engine ${holders} ${PROJECT_SOURCE_DIR}/kernels/dispatch.cpp harness/main.cpp)
+target_compile_definitions(planted_engine PRIVATE LAT_DEVICES_NAME="${LAT_DEVICES}")
 foreach(of spec ${isa})
   lat_with_bugs(rl_${of} ${PROJECT_SOURCE_DIR}/rl/kernels.cpp)
   target_compile_definitions(planted_rl_${of} PRIVATE LAT_ISA=${of})

@@ -8,7 +8,6 @@
 
 #include "engine/core/device_fast.h"
 #include "engine/core/error.h"
-#include "engine/core/library.h"
 #include "engine/core/team.h"
 #include "kernels/common/planted.h"
 
@@ -39,30 +38,45 @@ bool is_device(const std::string& name) {
          name == "emulated:unfair";
 }
 
+struct Opened {
+  const kernels::DeviceLibrary* library;  // or null
+  std::string why;
+};
+
 // Beside the program, in the folder above it (programs of the tests), or where the system looks.
-const kernels::DeviceLibrary* library(const std::string& file) {
+Opened open_beside(const std::string& file, const std::string& missing) {
   std::error_code none;
   const std::filesystem::path folder =
       std::filesystem::read_symlink("/proc/self/exe", none).parent_path();
   for (const std::filesystem::path& path :
        {folder / file, folder.parent_path() / file, std::filesystem::path(file)})
-    if (void* const opened = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL))
-      return function_of<decltype(latent_devices)>(opened, "latent_devices", file)();
-  return nullptr;
+    if (void* const opened = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+      void* const devices = ::dlsym(opened, LAT_DEVICES_NAME);
+      if (!devices) return {nullptr, path.string() + " is of another build: build it again"};
+      return {reinterpret_cast<kernels::Devices*>(devices)(), ""};
+    }
+  return {nullptr, missing};
+}
+
+const Opened& cuda_library() {
+  static const Opened opened = open_beside(
+      "liblatent_cuda.so",
+      "this build has no liblatent_cuda.so: install the CUDA toolkit and configure again");
+  return opened;
+}
+
+const Opened& emulated_library() {
+  static const Opened opened =
+      open_beside("liblatent_emulated.so", "there is no liblatent_emulated.so beside the program");
+  return opened;
 }
 
 }  // namespace
 
 const kernels::DeviceLibrary* device_library(const std::string& name, std::string* why) {
-  if (name.starts_with("cuda")) {
-    static const kernels::DeviceLibrary* const cuda = library("liblatent_cuda.so");
-    if (!cuda)
-      *why = "this build has no liblatent_cuda.so: install the CUDA toolkit and configure again";
-    return cuda;
-  }
-  static const kernels::DeviceLibrary* const emulated = library("liblatent_emulated.so");
-  if (!emulated) *why = "there is no liblatent_emulated.so beside the program";
-  return emulated;
+  const Opened& opened = name.starts_with("cuda") ? cuda_library() : emulated_library();
+  if (!opened.library) *why = opened.why;
+  return opened.library;
 }
 
 std::unique_ptr<gpu::Device> open_device(const std::string& name, std::string* why) {

@@ -184,8 +184,10 @@ i64 scratch_bytes(const MatrixCall<T>& x) {
 }
 
 template void multiply(Part, const MatrixCall<float>&);
-template void multiply(Part, const MatrixCall<double>&);
 template i64 scratch_bytes(const MatrixCall<float>&);
+#ifndef LAT_FLOAT_ONLY
+template void multiply(Part, const MatrixCall<double>&);
 template i64 scratch_bytes(const MatrixCall<double>&);
+#endif
 
 }  // namespace lat::kernels::LAT_ISA

@@ -21,11 +21,15 @@
 #endif
 #define LAT_FLAT __attribute__((always_inline))  // the same for a lambda
 
-// Compiles a function template of the working real type here, for float and double: a family's source ends with its
-// kernels so.
+// Compiles a function template of the working real type here, for float and, where that is wanted, double: a family's
+// source ends with its kernels so.
+#ifdef LAT_FLOAT_ONLY
+#define LAT_INSTANTIATE(name) template decltype(name<float>) name<float>;
+#else
 #define LAT_INSTANTIATE(name)                 \
   template decltype(name<float>) name<float>; \
   template decltype(name<double>) name<double>;
+#endif
 
 namespace lat::kernels {
 

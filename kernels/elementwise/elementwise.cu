@@ -98,7 +98,7 @@ void binary(Part stream, T* y, const T* a, const T* b, const Axes& x) {
 
 // y[i] = x[where b lies], y contiguous
 template <class T>
-__global__ void gather(T* y, const T* x, Broadcast from) {
+__global__ void expand_elements(T* y, const T* x, Broadcast from) {
   for_elements(
       from.size, [&](i64 i) { return x[from.place(i).b]; }, [&](i64 i, T v) { y[i] = v; });
 }
@@ -228,7 +228,8 @@ void expand(Part stream, T* y, const T* x, i64 d0, i64 d1, i64 d2, i64 d3, i64 x
   const Axes axes = join_axes({d0, d1, d2, d3}, {x0, x1, x2, x3}, {x0, x1, x2, x3});
   const i64 stride = axes.a[3], rows = axes.extent[2], cols = axes.extent[3];
   if (axes.a[2] != 1 || stride <= 1 || rows < narrow || cols < narrow)
-    return stream.launch(gather<T>, {blocks_of(axes.size), kThreads}, y, x, Broadcast(axes));
+    return stream.launch(expand_elements<T>, {blocks_of(axes.size), kThreads}, y, x,
+                         Broadcast(axes));
   const Transposition t = {rows,
                            cols,
                            stride,

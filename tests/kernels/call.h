@@ -170,6 +170,9 @@ class Call {
   // On a device the specification's values too, in place where the plan allows it.
   void check(gpu::Device& device, const DeviceKernel* table, int dtype,
              double tolerance = 0) const {
+#ifdef LAT_FLOAT_ONLY
+    if (dtype == kDouble) return;
+#endif
     const std::vector<Values> want = run(Isa::spec, dtype);
     check_close(want, run(device, table, dtype), "device", dtype, tolerance);
     if (dtype == kFloat)

@@ -55,6 +55,11 @@ TEST_CASE("an agent's file of settings says what it is") {
       run(in, {"train", "mine.toml", "--steps", "40", "--json", "--set", "agent.start=20"});
   CHECK(value(o, "model") == "td3");
   CHECK(value(o, "data") == "pendulum");
+  const Outcome elsewhere = run(in, {"config", "show", "ppo", "--env", "pendulum"});
+  CHECK(contains(elsewhere.out, "name = \"pendulum\""));
+  CHECK(contains(elsewhere.out, "preset ppo on pendulum"));
+  check_refused(in, {"config", "show", "vae", "--env", "pendulum"}, 2,
+                {"--env", "'vae' is a model"});
 }
 
 TEST_CASE("an episode is drawn with what the agent thinks of its actions") {

@@ -48,10 +48,11 @@ struct Outcome {
 struct Start {
   std::string out = {};               // where standard output goes, if not to a file in the folder
   std::function<bool()> before = {};  // runs in the child before the program; false: exit code 126
+  std::string program = {};           // if not the built one
 };
 
 inline pid_t start(const Folder& in, const Words& words, const Start& how = {}) {
-  const std::string path = program();
+  const std::string path = how.program.empty() ? program() : how.program;
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child > 0) return child;

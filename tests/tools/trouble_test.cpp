@@ -1,5 +1,6 @@
 // Full disks, folders that refuse, runs that diverge or are killed, damaged files: what the program then says, its exit
 // code, and what stands on the disk afterwards.
+#include <dlfcn.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -284,4 +285,19 @@ TEST_CASE("images with a flipped bit, plain and compressed, are refused by name"
     fs::remove(file);
   }
   CHECK(!fs::exists(in / "runs"));
+}
+
+TEST_CASE("a device's library of another build is named, and not called") {
+  const Folder in;
+  const std::string copy = in / "latent";
+  fs::copy_file(program(), copy);
+  Dl_info zlib{};
+  REQUIRE(::dladdr(::dlsym(RTLD_DEFAULT, "zlibVersion"), &zlib) != 0);
+  for (const char* device : {"cuda", "emulated"})
+    fs::copy_file(zlib.dli_fname, in / ("liblatent_" + std::string(device) + ".so"));
+  const Words words{"train", "vae", "--data", "digits", "--steps", "1", "--device"};
+  for (const std::string device : {"cuda", "emulated"})
+    check_parts(run(in, words + Words{device}, {.program = copy}), 4,
+                {"liblatent_" + device + ".so is of another build", "The CPU is always there"});
+  CHECK(run(in, words + Words{"auto"}, {.program = copy}).code == 0);
 }

@@ -70,10 +70,11 @@ void explain(const std::string& key) {
 }  // namespace
 
 int config(const Args& args) {
-  std::string action, name;
+  std::string action, name, environment;
   if (!parse_options("config", "Presets and their keys.",
                      {{"ACTION", &action, "list, show or explain"},
-                      {"NAME", &name, "show: a preset; explain: a key like model.latent"}},
+                      {"NAME", &name, "show: a preset; explain: a key like model.latent"},
+                      {"--env", &environment, "show: the environment of an agent's settings"}},
                      args))
     return 0;
   const std::vector<std::string> actions{"list", "show", "explain"};
@@ -89,8 +90,10 @@ int config(const Args& args) {
   if (action == "explain") {
     explain(name);
   } else if (is_agent_run(name, "")) {
-    print(AgentConfig::read(name, "").toml());
+    print(AgentConfig::read(name, environment).toml());
   } else {
+    LAT_CHECK(environment.empty(), Code::usage, "--env", "'", name,
+              "' is a model, not an agent; an environment is for agents  (latent config list)");
     Config c = read_config(name);
     print(toml_text(c));
   }

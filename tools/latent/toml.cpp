@@ -11,10 +11,10 @@ namespace {
 
 constexpr size_t kLongest = 1 << 20;
 
-using Keys = std::vector<std::pair<std::string, std::string>>;
+using Pairs = std::vector<std::pair<std::string, std::string>>;
 
 void flatten(const toml::table& table, const std::string& prefix, const std::string& path,
-             Keys& out) {
+             Pairs& out) {
   for (const auto& [name, node] : table) {
     const std::string key = prefix + std::string(name.str());
     if (const toml::table* inner = node.as_table())
@@ -34,9 +34,9 @@ void flatten(const toml::table& table, const std::string& prefix, const std::str
 
 }  // namespace
 
-Keys read_toml(const std::string& path) {
+Pairs read_toml(const std::string& path) {
   const std::string text = read_file(path, kLongest);
-  Keys out;
+  Pairs out;
   try {
     flatten(toml::parse(text, path), "", path, out);
   } catch (const toml::parse_error& e) {
