@@ -79,8 +79,11 @@ void join(Part part, InOut<double> moments, const T* x, const i32* ok, i64 B, i6
 template <class T>
 void standardise(Part part, T* y, const T* x, const double* moments, i64 B, i64 D, i64 centre,
                  double bound) {
-  for (i64 i = part.begin(B * D); i < part.end(B * D); ++i)
-    y[i] = standardised(x[i], moments, i % D, D, centre != 0, bound);
+  for (i64 d = 0; d < D; ++d) {
+    const Scale scale(moments, d, D, centre != 0);
+    for (i64 i = part.begin(B) * D + d; i < part.end(B) * D; i += D)
+      y[i] = standardised(x[i], scale, bound);
+  }
 }
 
 // ---- rows -----------------------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ template <class T>
 __global__ void standardise_elements(T* y, const T* x, const double* moments, i64 n, i64 D,
                                      i64 centre, double bound) {
   const i64 i = thread();
-  if (i < n) y[i] = standardised(x[i], moments, i % D, D, centre != 0, bound);
+  if (i < n) y[i] = standardised(x[i], Scale(moments, i % D, D, centre != 0), bound);
 }
 
 template <class E, class T>

@@ -70,13 +70,20 @@ LAT_INLINE void join_moments(double* moments, const T* x, i64 d, i64 B, i64 D) {
   moments[2 * D + d] = fma(shift, before * double(B) / now, moments[2 * D + d] + squares);
 }
 
-// (x - mean) / sd within +-bound, the mean taken off where `centre`; x itself before any moments.
+// Of column d: what is taken off, nothing unless `centre`, and the deviation, 0 before any moments.
+struct Scale {
+  double mean, sd;
+
+  LAT_INLINE Scale(const double* moments, i64 d, i64 D, bool centre)
+      : mean(centre ? moments[D + d] : 0.0),
+        sd(moments[d] == 0 ? 0.0 : m::sqrt(moments[2 * D + d] / moments[d] + 1e-8)) {}
+};
+
+// (x - mean) / sd within +-bound; x itself before any moments.
 template <class T>
-LAT_INLINE T standardised(T x, const double* moments, i64 d, i64 D, bool centre, double bound) {
-  const double n = moments[d];
-  if (n == 0) return x;
-  const double sd = m::sqrt(moments[2 * D + d] / n + 1e-8);
-  const double y = (double(x) - (centre ? moments[D + d] : 0.0)) / sd;
+LAT_INLINE T standardised(T x, const Scale& scale, double bound) {
+  if (scale.sd == 0) return x;
+  const double y = (double(x) - scale.mean) / scale.sd;
   return T(min(max(y, -bound), bound));
 }
 
