@@ -157,7 +157,7 @@ TEST_CASE("neural process: terms are nats per target point") {
   // g: mean 0.25, sigma 0.1 + 0.9 softplus(-1), whatever it is asked.
   set(*m, "decoder.1.weight", std::vector<double>(4 * 2));
   set(*m, "decoder.1.bias", {0.25, -1});
-  // q(z|S) = N(3 + mean of y, (0.1 + 0.9 / 2)^2) of the first of two latents: y > -3 passes every ReLU.
+  // q(z|S) = N(3 + m, (0.1 + 0.9 sigmoid(-m))^2), m the mean of y, of the first of two latents: y > -3 passes every ReLU.
   set(*m, "latent.0.weight", {0, 0, 0, 0, 1, 0, 0, 0});  // (2,4): y to the first unit
   set(*m, "latent.0.bias", {3, 0, 0, 0});
   std::vector<double> first(16);
@@ -166,8 +166,9 @@ TEST_CASE("neural process: terms are nats per target point") {
   set(*m, "latent.1.bias", std::vector<double>(4));
   set(*m, "posterior.0.weight", first);
   set(*m, "posterior.0.bias", std::vector<double>(4));
+  first[kLatent] = -1;
   set(*m, "posterior.1.weight", first);  // (4,2 Z)
-  set(*m, "posterior.1.bias", std::vector<double>(2 * kLatent));
+  set(*m, "posterior.1.bias", {0, 0, 3, 0});
   Points p = points(ctx, 3, 5, kTargets);
   p.present = from_host(ctx, {3, 5}, {1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 0, 1, 0, 1});
   const auto terms = m->loss(p, Rng(ctx));
@@ -188,9 +189,47 @@ TEST_CASE("neural process: terms are nats per target point") {
     all = (all + given) / (n + kTargets);
     given /= n;
     CHECK(recon[b] == doctest::Approx(nats / kTargets).epsilon(1e-5));
-    CHECK(kl[b] == doctest::Approx((all - given) * (all - given) / (2 * 0.55 * 0.55) / kTargets)
-                       .epsilon(1e-3));
+    const double q = 0.1 + 0.9 / (1 + std::exp(all)), prior = 0.1 + 0.9 / (1 + std::exp(given));
+    const double far = (q * q + (all - given) * (all - given)) / (2 * prior * prior);
+    CHECK(kl[b] == doctest::Approx((std::log(prior / q) + far - 0.5) / kTargets).epsilon(1e-3));
   }
+}
+
+// h = y + 3 and keys x + 3 in the first of four units: what a target at a sees is the mean of h with the weights
+// softmax((a + 3)(x + 3) / sqrt(4)).
+TEST_CASE("neural process: attention against its closed form") {
+  Context ctx;
+  auto m = process({{"width", "4"}, {"depth", "1"}, {"heads", "1"}});
+  m->build(ctx, {});
+  std::vector<double> first(16);
+  first[0] = 1;
+  set(*m, "encoder.0.weight", {0, 0, 0, 0, 1, 0, 0, 0});
+  set(*m, "encoder.0.bias", {3, 0, 0, 0});
+  set(*m, "attention.key.0.weight", {1, 0, 0, 0});
+  set(*m, "attention.key.0.bias", {3, 0, 0, 0});
+  for (const char* layer : {"encoder.1", "attention.key.1", "attention.query", "attention.match",
+                            "attention.value", "attention.out"}) {
+    set(*m, cat(layer, ".weight"), first);
+    set(*m, cat(layer, ".bias"), std::vector<double>(4));
+  }
+  std::vector<double> in(5 * 4), out(4 * 2);  // (x, r) -> hidden -> (mu, s)
+  in[4] = 1, out[0] = 1;
+  set(*m, "decoder.0.weight", in);
+  set(*m, "decoder.0.bias", std::vector<double>(4));
+  set(*m, "decoder.1.weight", out);
+  set(*m, "decoder.1.bias", {0, 0});
+  const Points p = points(ctx, 2, 5, 3);
+  const std::vector<double> mean = Predictor(ctx, *m)(p), x = to_host(p.x), y = to_host(p.y),
+                            at = to_host(p.target_x);
+  for (size_t b = 0; b < 2; ++b)
+    for (size_t j = 0; j < 3; ++j) {
+      double sum = 0, seen = 0;
+      for (size_t i = 0; i < 5; ++i) {
+        const double w = std::exp((at[3 * b + j] + 3) * (x[5 * b + i] + 3) / 2);
+        sum += w, seen += w * (y[5 * b + i] + 3);
+      }
+      CHECK(mean[3 * b + j] == doctest::Approx(seen / sum).epsilon(1e-5));
+    }
 }
 
 TEST_CASE("neural process: the KL is zero where the targets add nothing") {
