@@ -563,6 +563,10 @@ Rgb colour(std::string_view name) { return named(kColours, name, "colour").rgb; 
 
 View view_of(std::string_view world) { return named(kWorlds, world, "world").view; }
 
+float sphere_radius(std::string_view world) {
+  return static_cast<float>(named(kWorlds, world, "world").cubes);
+}
+
 std::vector<std::string> world_names() {
   std::vector<std::string> names;
   for (const World& world : kWorlds) names.emplace_back(world.name);
@@ -717,10 +721,10 @@ Camera ring_camera(float turn) {
 }
 Camera ring_camera(Random& random) { return ring_camera(random_angle(random)); }
 
-Camera sphere_camera(float turn, float up) { return around(kSphere, turn, up); }
-Camera sphere_camera(Random& random) {
+Camera sphere_camera(float radius, float turn, float up) { return around(radius, turn, up); }
+Camera sphere_camera(float radius, Random& random) {
   const float turn = random_angle(random), up = random.uniform(-kHighest, kHighest);
-  return sphere_camera(turn, up);
+  return sphere_camera(radius, turn, up);
 }
 
 const char* in_the_way(const Scene& scene, const Camera& camera) {
@@ -765,7 +769,8 @@ Camera Scenes::camera(const Scene& scene, int64_t index, int64_t view) const {
   const uint32_t stream = (test ? 0x80000000u : 0) + static_cast<uint32_t>(view) + 1;
   Random random(seed, stream, static_cast<uint64_t>(index));
   if (w.view == View::ring) return ring_camera(random);
-  return w.view == View::free ? free_camera(random, scene) : sphere_camera(random);
+  if (w.view == View::free) return free_camera(random, scene);
+  return sphere_camera(sphere_radius(world), random);
 }
 
 void Scenes::views(int64_t index, int64_t n, int64_t size, float* images, float* poses,

@@ -22,7 +22,6 @@ namespace lat::rooms {
 
 inline constexpr float kHalfRoom = 3.5f, kWallHeight = 2.5f;
 inline constexpr float kRing = 3.0f;      // the radius of the ring of cameras
-inline constexpr float kSphere = 7.0f;    // the radius of the sphere of cameras around a figure
 inline constexpr float kHalfView = 0.6f;  // tan of half the angle of view, which is 61.9 degrees
 
 struct Vec {
@@ -101,14 +100,14 @@ Scene make_room(Random& random, const RoomOptions& options = {});
 // colour of its own, with their mean at (0, 0, 0).
 Scene make_figure(Random& random, int64_t cubes);
 
-// On the ring, looking at the middle of the room; on the sphere, at most 60 degrees up or down,
+// On the ring, looking at the middle of the room; on a sphere, at most 60 degrees up or down,
 // looking at (0, 0, 0). `turn` is the angle about the z axis of where the camera is, `up` the angle
 // above the plane of x and y.
 inline constexpr float kHighest = 1.04719755f;
 Camera ring_camera(float turn);
 Camera ring_camera(Random& random);
-Camera sphere_camera(float turn, float up);
-Camera sphere_camera(Random& random);
+Camera sphere_camera(float radius, float turn, float up);
+Camera sphere_camera(float radius, Random& random);
 
 // Anywhere in the room but in a solid, looking at most about 60 degrees past its middle. Throws
 // Code::usage where the solids leave no place.
@@ -133,6 +132,9 @@ void render(const Scene& scene, const Camera& camera, int64_t size, float* rgb,
 std::vector<std::string> world_names();
 enum class View : uint8_t { ring, free, sphere };
 View view_of(std::string_view world);  // Throws Code::usage for an unknown world.
+// Of the sphere of cameras: as far from a figure as it has cubes. All lie wholly in view but a
+// straight row of five, which may reach the picture's edge.
+float sphere_radius(std::string_view world);
 
 // An endless set of scenes of one world, each with endless views.
 struct Scenes {

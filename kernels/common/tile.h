@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "kernels/common/activate.h"
+#include "kernels/common/map.h"
 
 namespace lat::kernels::LAT_ISA {
 
@@ -231,13 +232,19 @@ inline void run_tile(const Tile<T>& t, bool by_columns, i64 rows) {
 // c[i,j] = act(c[i,j]) ; a tile itself knows only ReLU.
 template <class T>
 inline void activate_tile(T* c, i64 ldc, i64 rows, i64 cols, i64 act) {
-  using V = Vec<T>;
-  constexpr i64 w = kWidth<V>;
-  for (i64 i = 0; i < rows; ++i, c += ldc)
-    for (i64 j = 0; j < cols; j += w) {
-      const i64 n = min_of(w, cols - j);
-      store_part(c + j, activate(load_part<V>(c + j, n), act), n);
-    }
+  const auto each = [=](auto f) LAT_FLAT {
+    for (i64 i = 0; i < rows; ++i)
+      map<T>({i * ldc, i * ldc + cols},
+             [&](auto in, i64 j) LAT_FLAT { in.store(c + j, f(in.load(c + j))); });
+  };
+  switch (act) {
+    case 1:
+      return each([](auto x) LAT_FLAT { return m::relu(x); });
+    case 2:
+      return each([](auto x) LAT_FLAT { return m::tanh(x); });
+    case 3:
+      return each([](auto x) LAT_FLAT { return m::sigmoid(x); });
+  }
 }
 
 }  // namespace lat::kernels::LAT_ISA

@@ -31,6 +31,11 @@ void gaussian_kl_d1(Part part, T* dmu, T* dlogvar, const T* dkl, const T* mu, co
 template <class T>
 void gaussian_log_prob(Part part, T* lp, const T* x, const T* mu, const T* logvar, i64 rows,
                        i64 cols) {
+  if (cols == 1)  // as an action of one number: whole vectors of rows
+    return map<T>({part.begin(rows), part.end(rows)}, [&](auto in, i64 r) LAT_FLAT {
+      in.store(lp + r, gaussian_row(
+                           gaussian_term(in.load(x + r), in.load(mu + r), in.load(logvar + r)), 1));
+    });
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
     const T sum = row_total<T>(cols, [&](auto in, i64 c) LAT_FLAT {
       const i64 i = r * cols + c;
@@ -43,14 +48,18 @@ void gaussian_log_prob(Part part, T* lp, const T* x, const T* mu, const T* logva
 template <class T>
 void gaussian_log_prob_d1(Part part, T* dx, T* dmu, T* dlogvar, const T* dlp, const T* x,
                           const T* mu, const T* logvar, i64 rows, i64 cols) {
+  const auto put = [=](auto in, i64 i, Vec<T> d) LAT_FLAT {
+    const auto slope = gaussian_slopes(d, in.load(x + i), in.load(mu + i), in.load(logvar + i));
+    if (dx) in.store(dx + i, -slope.mu);
+    if (dmu) in.store(dmu + i, slope.mu);
+    if (dlogvar) in.store(dlogvar + i, slope.logvar);
+  };
+  if (cols == 1)
+    return map<T>({part.begin(rows), part.end(rows)},
+                  [&](auto in, i64 r) LAT_FLAT { put(in, r, in.load(dlp + r)); });
   for (i64 r = part.begin(rows); r < part.end(rows); ++r) {
     const Vec<T> d = splat<Vec<T>>(dlp[r]);
-    map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT {
-      const auto slope = gaussian_slopes(d, in.load(x + i), in.load(mu + i), in.load(logvar + i));
-      if (dx) in.store(dx + i, -slope.mu);
-      if (dmu) in.store(dmu + i, slope.mu);
-      if (dlogvar) in.store(dlogvar + i, slope.logvar);
-    });
+    map<T>({r * cols, (r + 1) * cols}, [&](auto in, i64 i) LAT_FLAT { put(in, i, d); });
   }
 }
 

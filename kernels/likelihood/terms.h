@@ -25,9 +25,10 @@ LAT_INLINE V gaussian_term(V x, V mu, V logvar) {
 }
 
 // The log-likelihood of a row whose terms have the sum `sum`.
-template <class T>
-LAT_INLINE T gaussian_row(T sum, i64 cols) {
-  return T(-0.5) * fma(T(cols), T(kLog2Pi), sum);
+template <class V>
+LAT_INLINE V gaussian_row(V sum, i64 cols) {
+  using T = Elem<V>;
+  return splat<V>(T(-0.5)) * fma(splat<V>(T(cols)), splat<V>(T(kLog2Pi)), sum);
 }
 
 template <class V>

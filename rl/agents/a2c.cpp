@@ -74,15 +74,18 @@ class A2c : public AgentOf<Config> {
     Tensor s, adv, R;  // (T,E,...)
     {
       const NoGrad off(env_->ctx());
+      Tensor obs = env_->observe();  // (E,D)
       for (i64 t = 0; t < config.steps; ++t) {
-        const Tensor obs = env_->observe();                          // (E,D)
         const Tensor a = (*actor_)(sight_->apply(obs)).sample(rng);  // (E) i32 or (E,A)
-        seen.add(obs, a, env_->step(units_->to_environment(a)), config.reward_scale);
+        const Stepped next = env_->step(units_->to_environment(a));
+        seen.add(obs, a, next, config.reward_scale);
+        obs = next.obs;
       }
       seen.join();
       s = sight_->apply(seen.s);
-      const Tensor v = (*critic_)(s);                                // (T,E)
-      const Tensor v_next = (*critic_)(sight_->apply(seen.s_next));  // (T,E)
+      const Tensor v = (*critic_)(s);  // (T,E)
+      const Tensor v_next = seen.next_values(
+          v, env_->limit(), [&](const Tensor& x) { return (*critic_)(sight_->apply(x)); });
       adv = gae(seen.r, v, v_next, discounts(seen.terminated, config.gamma), config.lambda,
                 seen.truncated);
       R = adv + v;

@@ -92,8 +92,9 @@ class Ppo : public AgentOf<Config> {
   Tensor features(const Tensor& s) const { return tanh((*body_)(s)); }  // phi(s)   (B,F)
 
   Policy policy(const Tensor& s) const {  // pi(.|s)
-    if (actor_) return (*actor_)(s);
-    const Tensor phi = features(s);                      // (B,F)
+    return actor_ ? (*actor_)(s) : of_features(features(s));
+  }
+  Policy of_features(const Tensor& phi) const {
     const Tensor variance = exp(2 * params_[log_std_]);  // (F,A)
     const Tensor mu = (*mean_)(phi);                     // (B,A)
     return {{}, mu, log(matmul(square(stop_gradient(phi)), variance) + 1e-6)};
@@ -105,27 +106,34 @@ class Ppo : public AgentOf<Config> {
   }
   Thought think(const Tensor& obs, Tensor&) override { return thought(policy(sight_->apply(obs))); }
 
-  // `steps` steps of every copy with the policy at hand.
-  Rollout collect(Rng rng) {
+  // `steps` steps of every copy with the policy at hand, and the logarithms of what it gave to each action (T,E).
+  std::pair<Rollout, Tensor> collect(Rng rng) {
     Rollout seen;
-    Tensor noise;  // W (E,F,A)
+    std::vector<Tensor> log_pi;
+    Tensor obs = env_->observe(), noise;  // (E,D), W (E,F,A)
     for (i64 t = 0; t < config.steps; ++t) {
-      const Tensor obs = env_->observe(), s = sight_->apply(obs);  // (E,D)
-      Tensor a;                                                    // (E) i32 or (E,A)
+      const Tensor s = sight_->apply(obs);  // (E,D)
+      Policy pi;
+      Tensor a;  // (E) i32 or (E,A)
       if (config.noise_every > 0) {
         const Tensor std = exp(params_[log_std_]);  // (F,A)
         const auto [F, A] = std.dims<2>();
         if (t % config.noise_every == 0) noise = normal(rng, {config.envs, F, A}) * std;
         const Tensor phi = features(s);                                         // (E,F)
         const Tensor moved = matmul(reshape(phi, {config.envs, 1, F}), noise);  // (E,1,A)
-        a = (*mean_)(phi) + reshape(moved, {config.envs, A});
+        pi = of_features(phi);
+        a = pi.mu + reshape(moved, {config.envs, A});
       } else {
-        a = policy(s).sample(rng);
+        pi = policy(s);
+        a = pi.sample(rng);
       }
-      seen.add(obs, a, env_->step(units_->to_environment(a)), config.reward_scale);
+      log_pi.push_back(pi.log_prob(a));
+      const Stepped next = env_->step(units_->to_environment(a));
+      seen.add(obs, a, next, config.reward_scale);
+      obs = next.obs;
     }
     seen.join();
-    return seen;
+    return {seen, stack(log_pi)};
   }
 
   // --- learning
@@ -138,13 +146,14 @@ class Ppo : public AgentOf<Config> {
     Batch all;
     {
       const NoGrad off(env_->ctx());
-      const Rollout seen = collect(rng);
-      const Tensor s = sight_->apply(seen.s);                                           // (T,E,D)
-      const Tensor v = (*critic_)(s), v_next = (*critic_)(sight_->apply(seen.s_next));  // (T,E)
+      const auto [seen, log_pi] = collect(rng);
+      const Tensor s = sight_->apply(seen.s);  // (T,E,D)
+      const Tensor v = (*critic_)(s);          // (T,E)
+      const Tensor v_next = seen.next_values(
+          v, env_->limit(), [&](const Tensor& x) { return (*critic_)(sight_->apply(x)); });
       const Tensor adv = gae(seen.r, v, v_next, discounts(seen.terminated, config.gamma),
                              config.lambda, seen.truncated);  // (T,E)
-      all = {merged(s), merged(seen.a), {}, merged(adv), merged(adv + v)};
-      all.log_pi = policy(all.s).log_prob(all.a);  // (N)
+      all = {merged(s), merged(seen.a), merged(log_pi), merged(adv), merged(adv + v)};
       sight_->update(seen.s);
     }
     Figures figures;

@@ -111,9 +111,9 @@ class RecurrentPpo : public AgentOf<Config> {
       Rollout seen;
       Tensor h = all.h;
       std::vector<Tensor> goes_on, log_pi, v, v_next;
+      Tensor obs = env_->observe();  // (E,D)
       for (i64 t = 0; t < config.steps; ++t) {
-        const Tensor obs = env_->observe();  // (E,D)
-        h = next(sight_->apply(obs), h);     // (E,H)
+        h = next(sight_->apply(obs), h);  // (E,H)
         const Policy pi = policy(h);
         const Tensor a = pi.sample(rng);  // (E) i32 or (E,A)
         const Stepped then = env_->step(units_->to_environment(a));
@@ -123,6 +123,7 @@ class RecurrentPpo : public AgentOf<Config> {
         goes_on.push_back(reshape(1 - then.terminated - then.truncated, {config.envs, 1}));
         h = h * goes_on.back();
         seen.add(obs, a, then, config.reward_scale);
+        obs = then.obs;
       }
       assign(memory_, h);
       seen.join();

@@ -72,11 +72,12 @@ class Reinforce : public AgentOf<Config> {
     Tensor R;  // (N)
     {
       const NoGrad off(env_->ctx());
-      env_->reset();
+      Tensor obs = env_->reset();  // (E,D)
       for (i64 t = 0; t < config.steps; ++t) {
-        const Tensor obs = env_->observe();           // (E,D)
         const Tensor a = (*actor_)(obs).sample(rng);  // (E) i32 or (E,A)
-        seen.add(obs, a, env_->step(units_->to_environment(a)));
+        const Stepped next = env_->step(units_->to_environment(a));
+        seen.add(obs, a, next);
+        obs = next.obs;
       }
       seen.join();
       const Tensor last = seen.terminated + seen.truncated;  // (T,E)

@@ -85,15 +85,18 @@ class Trpo : public AgentOf<Config> {
     Tensor s, a, adv, R;  // rows
     {
       const NoGrad off(env_->ctx());
+      Tensor obs = env_->observe();  // (E,D)
       for (i64 t = 0; t < config.steps; ++t) {
-        const Tensor obs = env_->observe();                            // (E,D)
         const Tensor act = (*actor_)(sight_->apply(obs)).sample(rng);  // (E) i32 or (E,A)
-        seen.add(obs, act, env_->step(units_->to_environment(act)), config.reward_scale);
+        const Stepped next = env_->step(units_->to_environment(act));
+        seen.add(obs, act, next, config.reward_scale);
+        obs = next.obs;
       }
       seen.join();
       s = sight_->apply(seen.s);
-      const Tensor v = (*critic_)(s);                                // (T,E)
-      const Tensor v_next = (*critic_)(sight_->apply(seen.s_next));  // (T,E)
+      const Tensor v = (*critic_)(s);  // (T,E)
+      const Tensor v_next = seen.next_values(
+          v, env_->limit(), [&](const Tensor& x) { return (*critic_)(sight_->apply(x)); });
       const Tensor A = gae(seen.r, v, v_next, discounts(seen.terminated, config.gamma),
                            config.lambda, seen.truncated);  // (T,E)
       R = merged(A + v);

@@ -13,6 +13,7 @@ std::vector<Shape> shapes() {
   std::vector<Shape> s = {{0, 5}, {128, 20}, {100, 10}, {3, 8193}};
   for (const i64 n : kSizes) {
     s.push_back({1, n});
+    s.push_back({n, 1});
     s.push_back({n, 3});
     if (n < 2000) s.push_back({7, n});
   }

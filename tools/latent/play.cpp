@@ -167,8 +167,9 @@ class Player {
     to.yaw += steps * kAngle;
     if (view_ == rooms::View::free) return move(to);
     const float around = to.yaw - std::numbers::pi_v<float>;
-    move(view_ == rooms::View::ring ? rooms::ring_camera(around)
-                                    : rooms::sphere_camera(around, -camera_.pitch));
+    move(view_ == rooms::View::ring
+             ? rooms::ring_camera(around)
+             : rooms::sphere_camera(rooms::sphere_radius(test_.world), around, -camera_.pitch));
   }
   // Ahead or back; on a sphere up or down.
   void go(float steps) {
@@ -182,7 +183,8 @@ class Player {
         note_ = cat("no camera of this world is ", steps > 0 ? "higher" : "lower");
         return;
       }
-      return move(rooms::sphere_camera(camera_.yaw - std::numbers::pi_v<float>, up));
+      return move(rooms::sphere_camera(rooms::sphere_radius(test_.world),
+                                       camera_.yaw - std::numbers::pi_v<float>, up));
     }
     const std::array<float, 7> pose = camera_.pose();
     rooms::Camera to = camera_;

@@ -82,7 +82,8 @@ std::vector<rooms::Camera> orbit(const std::string& world, i64 n) {
   std::vector<rooms::Camera> cameras;
   for (i64 k = 0; k < n; ++k) {
     const float turn = kTurn * static_cast<float>(k) / static_cast<float>(n);
-    cameras.push_back(figure ? rooms::sphere_camera(turn, kUp) : rooms::ring_camera(turn));
+    cameras.push_back(figure ? rooms::sphere_camera(rooms::sphere_radius(world), turn, kUp)
+                             : rooms::ring_camera(turn));
   }
   return cameras;
 }
@@ -105,6 +106,7 @@ SpreadMap::SpreadMap(models::SceneTraining& training, i64 scene,
     for (i64 row = 0; row < kSphereRows; ++row)
       for (i64 column = 0; column < kSphereColumns; ++column)
         add(rooms::sphere_camera(
+            rooms::sphere_radius(test.world),
             kTurn * (static_cast<float>(column) + 0.5f) / kSphereColumns,
             rooms::kHighest * ((2 * static_cast<float>(row) + 1) / kSphereRows - 1)));
     return;
@@ -127,7 +129,7 @@ SpreadMap::SpreadMap(models::SceneTraining& training, i64 scene,
 
 SpreadMap::Place SpreadMap::place(const rooms::Camera& c) const {
   if (view_ != rooms::View::sphere) return {c.x / rooms::kHalfRoom, c.y / rooms::kHalfRoom};
-  const float turn = std::atan2(c.y, c.x), up = std::asin(c.z / rooms::kSphere);
+  const float turn = std::atan2(c.y, c.x), up = std::atan2(c.z, distance(c.x, c.y));
   return {2 * (turn < 0 ? turn + kTurn : turn) / kTurn - 1, up / rooms::kHighest};
 }
 
