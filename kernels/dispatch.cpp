@@ -75,17 +75,22 @@ const char* isa_name(Isa isa) {
 #if defined(__x86_64__) && !defined(LAT_ONLY_V3)
 namespace {
 
-// With v3's functions of double, which is for checking and need not be fast.
+// `rows` with the functions of double of others: double is for checking and need not be fast.
+std::array<Kernel, kKernelCount> with_double(const Kernel* rows, const Kernel* others) {
+  std::array<Kernel, kKernelCount> all;
+  for (size_t k = 0; k < all.size(); ++k) {
+    all[k] = rows[k];
+    all[k].run[1] = others[k].run[1];
+    all[k].plan[1] = others[k].plan[1];
+  }
+  return all;
+}
 const Kernel* v4_rows() {
-  static const auto all = [] {
-    std::array<Kernel, kKernelCount> rows;
-    for (size_t k = 0; k < rows.size(); ++k) {
-      rows[k] = v4::rows()[k];
-      rows[k].run[1] = v3::rows()[k].run[1];
-      rows[k].plan[1] = v3::rows()[k].plan[1];
-    }
-    return rows;
-  }();
+  static const auto all = with_double(v4::rows(), v3::rows());
+  return all.data();
+}
+const Kernel* v2_rows() {
+  static const auto all = with_double(v2::rows(), spec::rows());
   return all.data();
 }
 
@@ -99,7 +104,7 @@ const Kernel* table(Isa isa) {
       return v3::rows();
 #ifndef LAT_ONLY_V3
     case Isa::v2:
-      return v2::rows();
+      return v2_rows();
     case Isa::v4:
       return v4_rows();
 #endif
