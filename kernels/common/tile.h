@@ -232,9 +232,11 @@ inline void run_tile(const Tile<T>& t, bool by_columns, i64 rows) {
 // c[i,j] = act(c[i,j]) ; a tile itself knows only ReLU.
 template <class T>
 inline void activate_tile(T* c, i64 ldc, i64 rows, i64 cols, i64 act) {
+  const bool whole = cols == ldc;  // rows that follow each other are one
+  const i64 n = whole ? 1 : rows, length = whole ? rows * cols : cols;
   const auto each = [=](auto f) LAT_FLAT {
-    for (i64 i = 0; i < rows; ++i)
-      map<T>({i * ldc, i * ldc + cols},
+    for (i64 i = 0; i < n; ++i)
+      map<T>({i * ldc, i * ldc + length},
              [&](auto in, i64 j) LAT_FLAT { in.store(c + j, f(in.load(c + j))); });
   };
   switch (act) {

@@ -11,13 +11,29 @@ namespace lat::kernels::LAT_ISA {
 template <class T>
 void shuffle(Part part, i32* index, const u64* clock, i64 rows, i64 n, i64 seed) {
   const Shuffle member(i64(clock[0]) - 1, rows, n, u64(seed));
-  for (i64 r = part.begin(rows); r < part.end(rows); ++r) index[r] = i32(member(r));
+  i64 r = part.begin(rows);
+#if LAT_VECTOR_BYTES > 0
+  typedef u64 Lanes __attribute__((vector_size(LAT_VECTOR_BYTES)));
+  constexpr i64 w = LAT_VECTOR_BYTES / 8;
+  for (; r + w <= part.end(rows); r += w) {
+    const Lanes to = member.order.from<Lanes>(member.first + r);
+    for (i64 l = 0; l < w; ++l) index[r + l] = i32(to[l]);
+  }
+#endif
+  for (; r < part.end(rows); ++r) index[r] = i32(member(r));
 }
 
 template <class T>
 void gather(Part part, T* y, const T* table, const i32* index, i64 rows, i64 cols) {
-  for (i64 r = part.begin(rows); r < part.end(rows); ++r)
-    memcpy(y + r * cols, table + index[r] * cols, size_t(cols) * sizeof(T));
+  const Range r{part.begin(rows), part.end(rows)};
+  if (cols == 1)
+    for (i64 i = r.begin; i < r.end; ++i) y[i] = table[index[i]];
+  else if (cols < 8)  // a call of memcpy costs more than the copy
+    for (i64 i = r.begin; i < r.end; ++i)
+      for (i64 c = 0; c < cols; ++c) y[i * cols + c] = table[index[i] * cols + c];
+  else
+    for (i64 i = r.begin; i < r.end; ++i)
+      memcpy(y + i * cols, table + index[i] * cols, size_t(cols) * sizeof(T));
 }
 
 template <class T>

@@ -32,23 +32,43 @@ class Permutation {
     return i64(x);
   }
 
+#if defined(__GNUC__) && !defined(__CUDACC__)
+  // Where the elements i, i + 1, ... go: as many as Lanes, a vector of u64, has.
+  template <class Lanes>
+  LAT_INLINE Lanes from(i64 i) const {
+    Lanes x;
+    constexpr int lanes = int(sizeof(Lanes) / sizeof(u64));
+    for (int l = 0; l < lanes; ++l) x[l] = u64(i + l);
+    x = feistel(x);
+    for (;;) {
+      const auto outside = x >= n_;
+      bool any = false;
+      for (int l = 0; l < lanes; ++l) any |= outside[l] != 0;
+      if (!any) return x;
+      x = outside ? feistel(x) : x;
+    }
+  }
+#endif
+
  private:
   static constexpr int kRounds = 8;  // even, so that the halves end with the sizes they began with
   static constexpr int kLeastBits = 6;  // eight rounds mix halves of 1 or 2 bits too little
   static constexpr u64 kWeyl = 0x9E3779B97F4A7C15;
 
-  static LAT_INLINE u64 mix(u64 x) {
+  template <class U>  // u64, or a vector of them
+  static LAT_INLINE U mix(U x) {
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
     x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
     return x ^ (x >> 31);
   }
 
   // Each round: (left, right) -> (right, left ^ mix(right ^ key)).
-  LAT_INLINE u64 feistel(u64 x) const {
-    u64 left = x >> right_bits_, right = x & ((u64{1} << right_bits_) - 1);
+  template <class U>
+  LAT_INLINE U feistel(U x) const {
+    U left = x >> right_bits_, right = x & ((u64{1} << right_bits_) - 1);
     int left_bits = left_bits_, right_bits = right_bits_;
     for (const u64 key : keys_) {
-      const u64 next = left ^ (mix(right ^ key) & ((u64{1} << left_bits) - 1));
+      const U next = left ^ (mix(right ^ key) & ((u64{1} << left_bits) - 1));
       left = right;
       right = next;
       const int other = left_bits;
