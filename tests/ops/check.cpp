@@ -145,7 +145,7 @@ class Rig {
     const size_t size = static_cast<size_t>(program.work_bytes) + 256;
     char* const memory = program.work;
     std::memset(memory, 0xff, size);
-    std::vector<char> before(size), after(size);
+    std::vector<char> before(memory, memory + size), after(size);
     for (size_t i = 0; i < program.calls.size(); ++i) {
       const Call& c = program.calls[i];
       const auto name = [&] {
@@ -160,9 +160,10 @@ class Rig {
               static_cast<size_t>(program.bytes[a]));
         }
       };
-      std::memcpy(before.data(), memory, size);
       ctx_.replay(program, i, i + 1);
-      std::memcpy(after.data(), memory, size);
+      each_output("waWA", [&](std::ptrdiff_t at, size_t n) {
+        std::memcpy(after.data() + at, memory + at, n);
+      });
       each_output("waWA", [&](std::ptrdiff_t at, size_t n) {
         std::memcpy(memory + at, before.data() + at, n);
       });
@@ -180,7 +181,10 @@ class Rig {
           kept = name() + " did not write all of an output";
       });
       if (!kept.empty()) return kept;
-      std::memcpy(memory, after.data(), size);
+      each_output("waWA", [&](std::ptrdiff_t at, size_t n) {
+        std::memcpy(memory + at, after.data() + at, n);
+        std::memcpy(before.data() + at, after.data() + at, n);
+      });
     }
     return "";
   }
