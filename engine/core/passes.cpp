@@ -16,7 +16,7 @@ using kernels::planted;
 
 namespace {
 
-constexpr i64 kAlign = 64;  // of a placed range, as an arena gives it
+constexpr i64 kPlaced = 64;  // of a placed range, as an arena gives it
 constexpr i64 kTile =
     3072;  // elements: of floats 12 KB a tensor, a few of which fit a first-level cache
 constexpr size_t kReach = 16;  // calls that one may move up past
@@ -269,8 +269,8 @@ class Placement {
     for (size_t i = 0; i < p_.calls.size(); ++i)
       for (const Access& a : seen_[i])
         if (in_work(p_, a))
-          ranges.emplace_back((a.begin - p_.work) / kAlign * kAlign,
-                              kernels::ceil_div(a.end - p_.work, kAlign) * kAlign);
+          ranges.emplace_back((a.begin - p_.work) / kPlaced * kPlaced,
+                              kernels::ceil_div(a.end - p_.work, kPlaced) * kPlaced);
     std::sort(ranges.begin(), ranges.end());
     for (const auto& [begin, end] : ranges) {
       if (!blocks_.empty() && p_.work + begin < blocks_.back().end)
@@ -294,7 +294,7 @@ class Placement {
           b.first = moment;
           b.born = i;
         }
-        const bool elements = a.by_element && a.begin == b.begin && b.end - a.end < kAlign;
+        const bool elements = a.by_element && a.begin == b.begin && b.end - a.end < kPlaced;
         b.elements_last = elements && (b.last != moment || b.elements_last);
         if (b.first == moment) b.elements_first = b.elements_last;
         b.last = moment;

@@ -66,7 +66,7 @@ void append_utf8(std::string& text, uint32_t code) {
 }
 
 // A JSON string.
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -83,10 +83,10 @@ std::string quoted(std::string_view text) {
 // A name for a message: short, without control characters.
 std::string shown(std::string_view name) {
   constexpr size_t kMost = 60;
-  if (name.size() <= kMost) return quoted(name);
+  if (name.size() <= kMost) return json_string(name);
   size_t cut = kMost;
   while (cut > 0 && (static_cast<uint8_t>(name[cut]) & 0xc0) == 0x80) --cut;
-  return quoted(name.substr(0, cut)) + "...";
+  return json_string(name.substr(0, cut)) + "...";
 }
 
 // "[2,3]"
@@ -392,7 +392,7 @@ void write_safetensors(const std::string& path, const std::vector<NamedArray>& a
     LAT_CHECK(count_bytes(array, bytes) && bytes == array.bytes, Code::usage, path, "array ",
               shown(array.name), ": ", name_of(array.kind), " ", list_text(array.shape),
               " does not fit its ", array.bytes, " bytes.");
-    entries += cat(",", quoted(array.name), ":{\"dtype\":\"", name_of(array.kind),
+    entries += cat(",", json_string(array.name), ":{\"dtype\":\"", name_of(array.kind),
                    "\",\"shape\":", list_text(array.shape), ",\"data_offsets\":[", begin, ",",
                    begin + bytes, "]}");
     pieces.emplace_back(static_cast<const char*>(array.data), array.bytes);
@@ -401,10 +401,10 @@ void write_safetensors(const std::string& path, const std::vector<NamedArray>& a
   std::string header;
   for (const auto& [key, value] : metadata) {
     check_name(key, kChecksum), check_text(value);
-    header += cat(quoted(key), ":", quoted(value), ",");
+    header += cat(json_string(key), ":", json_string(value), ",");
   }
-  header = cat("{", quoted(kMetadata), ":{", header, quoted(kChecksum), ":",
-               quoted(content_hash(arrays, index, metadata)), "}", entries, "}");
+  header = cat("{", json_string(kMetadata), ":{", header, json_string(kChecksum), ":",
+               json_string(content_hash(arrays, index, metadata)), "}", entries, "}");
   header.resize((header.size() + 7) / 8 * 8, ' ');
   LAT_CHECK(header.size() <= kHeaderLimit, Code::usage, path, "the header has ", header.size(),
             " bytes, the format allows ", kHeaderLimit, ": write fewer arrays into one file.");

@@ -174,9 +174,9 @@ inline __attribute__((noinline)) VecF fma_in_software(VecF a, VecF b, VecF c) {
 #endif
 #endif
 
-// a * b + c, rounded once.
+// a * b + c, rounded once. LAT_FMA_OF_LIBM: glibc's, which is the processor's where that has one.
 LAT_INLINE float fma(float a, float b, float c) {
-#if defined(__FMA__) || defined(__aarch64__) || defined(__CUDA_ARCH__)
+#if defined(__FMA__) || defined(__aarch64__) || defined(__CUDA_ARCH__) || defined(LAT_FMA_OF_LIBM)
   return __builtin_fmaf(a, b, c);
 #else
   return fma_in_software(a, b, c);

@@ -659,6 +659,7 @@ bool start_copy(const Copy& copy, Site at) {
 }
 void commit_copies() { executor->commit_copies(); }
 bool next_copy(u32 groups_left, Copy* copy) { return executor->next_copy(groups_left, copy); }
+void copying([[maybe_unused]] bool now) { LAT_COUNT(count_accesses(!now);) }
 
 void fence() {
 #ifdef LAT_EMULATOR_TSAN

@@ -80,6 +80,7 @@ struct Copy {
 bool start_copy(const Copy& copy, Site at);   // true: to be done now
 void commit_copies();                         // closes a group
 bool next_copy(u32 groups_left, Copy* copy);  // true: to be done now, and ask again
+void copying(bool now);                       // the bytes of a copy: it is counted as a whole
 
 // Orders memory: what this thread wrote before is seen by those that pass a fence later.
 void fence();

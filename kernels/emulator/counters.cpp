@@ -85,6 +85,8 @@ void count_block(const char* shared, size_t bytes) {
   counters.running = true;
 }
 
+void count_accesses(bool on) { counters.running = on; }
+
 void count_block_end() {
   counters.running = false;
   std::vector<Access>& all = counters.block;

@@ -1,7 +1,7 @@
 #pragma once
 // What memory accesses of kernels cost, by statement, in the build that counts.
 //
-// There kernels are compiled with -fsanitize=thread and linked without its library: the compiler
+// There the kernels are those that ThreadSanitizer watches, linked without its library: the compiler
 // announces every access, and counters.cpp is who listens. Accesses of a warp belong together when
 // they are the n-th of their lanes by the same statement.
 #include <vector>
@@ -30,5 +30,6 @@ void count_memory_of(const Device* device);
 void count_block(const char* shared, size_t bytes);
 void count_block_end();
 void count_copy(const Copy& copy, const void* site);
+void count_accesses(bool on);  // within a block
 
 }  // namespace lat::emu

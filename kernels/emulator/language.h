@@ -285,15 +285,13 @@ inline thread_block_tile<width> tiled_partition(const thread_block&) {
 
 namespace cu {
 
-#ifdef LAT_EMULATOR_COUNT  // the copy as a whole is counted
-__attribute__((no_sanitize("thread")))
-#endif
-inline void
-do_copy(const lat::emu::Copy& c) {
+inline void do_copy(const lat::emu::Copy& c) {
   char* const to = static_cast<char*>(c.to);
   const char* const from = static_cast<const char*>(c.from);
+  lat::emu::copying(true);
   for (unsigned k = 0; k < c.valid; ++k) to[k] = from[k];
   for (unsigned k = c.valid; k < c.bytes; ++k) to[k] = 0;
+  lat::emu::copying(false);
 }
 template <int bytes>
 __forceinline__ void copy_async(void* shared, const void* global, int valid = bytes, LAT_SITE) {

@@ -8,12 +8,6 @@
 namespace lat::test {
 namespace {
 
-#ifdef LAT_EMULATOR_TSAN
-constexpr bool kTsan = true;
-#else
-constexpr bool kTsan = false;
-#endif
-
 // Makes products smaller than the least float: sums of +0 and -0.
 void make_vanishing(Values& v) {
   for (double& x : v) x = double(float(x * 1e-24));

@@ -11,11 +11,9 @@ namespace lat::test {
 namespace {
 
 #ifdef LAT_EMULATOR_TSAN
-constexpr bool kTsan = true;
 constexpr i64 kRows[] = {65};
-constexpr size_t kConvLayers = 3;
+constexpr size_t kConvLayers = 2;
 #else
-constexpr bool kTsan = false;
 constexpr i64 kRows[] = {0, 3, 64, 200};
 constexpr size_t kConvLayers = std::size(kLadderLayers);
 #endif

@@ -6,9 +6,11 @@
 namespace lat::test {
 
 #ifdef LAT_EMULATOR_TSAN  // sees races in any order, slowly
+constexpr bool kTsan = true;
 inline const emu::Schedule kSchedules[] = {{emu::Order::unfair, 7}};
 constexpr i64 kCounts[] = {300};
 #else
+constexpr bool kTsan = false;
 inline const emu::Schedule kSchedules[] = {
     {emu::Order::in_order}, {emu::Order::reverse}, {emu::Order::unfair, 7}};
 constexpr i64 kCounts[] = {0, 1, 255, 1024, 2100};
