@@ -241,11 +241,11 @@ inline void activate_tile(T* c, i64 ldc, i64 rows, i64 cols, i64 act) {
   };
   switch (act) {
     case 1:
-      return each([](auto x) LAT_FLAT { return m::relu(x); });
+      return each([](auto x) LAT_FLAT { return activate(x, 1); });
     case 2:
-      return each([](auto x) LAT_FLAT { return m::tanh(x); });
+      return each([](auto x) LAT_FLAT { return activate(x, 2); });
     case 3:
-      return each([](auto x) LAT_FLAT { return m::sigmoid(x); });
+      return each([](auto x) LAT_FLAT { return activate(x, 3); });
   }
 }
 

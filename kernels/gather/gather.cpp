@@ -26,9 +26,7 @@ void shuffle(Part part, i32* index, const u64* clock, i64 rows, i64 n, i64 seed)
 template <class T>
 void gather(Part part, T* y, const T* table, const i32* index, i64 rows, i64 cols) {
   const Range r{part.begin(rows), part.end(rows)};
-  if (cols == 1)
-    for (i64 i = r.begin; i < r.end; ++i) y[i] = table[index[i]];
-  else if (cols < 8)  // a call of memcpy costs more than the copy
+  if (cols < 8)  // a call of memcpy costs more than the copy
     for (i64 i = r.begin; i < r.end; ++i)
       for (i64 c = 0; c < cols; ++c) y[i * cols + c] = table[index[i] * cols + c];
   else

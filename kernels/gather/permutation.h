@@ -32,7 +32,6 @@ class Permutation {
     return i64(x);
   }
 
-#if defined(__GNUC__) && !defined(__CUDACC__)
   // Where the elements i, i + 1, ... go: as many as Lanes, a vector of u64, has.
   template <class Lanes>
   LAT_INLINE Lanes from(i64 i) const {
@@ -48,7 +47,6 @@ class Permutation {
       x = outside ? feistel(x) : x;
     }
   }
-#endif
 
  private:
   static constexpr int kRounds = 8;  // even, so that the halves end with the sizes they began with
