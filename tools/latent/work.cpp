@@ -38,6 +38,8 @@ double multiply_adds(std::initializer_list<i64> sizes) {
   return n;
 }
 
+// ---- what one call of a kernel takes ------------------------------------------------------------
+
 // flags as in kernels/matmul/matmul.h.
 template <i64 flags>
 Work gemm(const Sizes& s) {
@@ -235,6 +237,8 @@ const std::vector<std::string> mnk{"M", "N", "K"}, rows{"rows", "columns"}, n{"e
     places{"batch", "places", "groups", "channels of a group"}, steps{"steps", "columns"},
     layer{"B", "H", "W", "C", "K", "R", "stride", "pad"};
 const Sizes kManyRows{64, 4096};
+// ---- families: kernels with their shapes --------------------------------------------------------
+
 // Enough to meet every edge of a kernel, and little work for the plain loops.
 const Sizes some{37, 83, 1100}, few{2, 12, 12, 40, 40, 5, 8, 3}, long_row{10007},
     rows_most{9, 5000}, tall{1100, 77};
@@ -323,6 +327,8 @@ const std::vector<std::pair<std::string, Family>>& ladder_families() {
       {"reduction", {"row_sum", rows, {{"", {4096, 1000}}}, rows_most, row_sum}}};
   return all;
 }
+
+// ---- operands in memory -------------------------------------------------------------------------
 
 // 4-byte floats of an operand; 0 for what is no array of them.
 i64 floats_of(const WorkOperand& o) {
@@ -419,6 +425,8 @@ WorkShape Family::small(const WorkShape& shape) const {
   return out;
 }
 
+// ---- by name ------------------------------------------------------------------------------------
+
 const std::vector<Family>& families() {
   static const std::vector<Family> all = make_families();
   return all;
@@ -473,6 +481,8 @@ const Family& ladder_family(const std::string& name) {
                     : cat("no ladder is called '", name, "'.", suggestion(name, ladder_names())),
        " There are ", list_of(ladder_names()));
 }
+
+// ---- a call that can be made --------------------------------------------------------------------
 
 void require_memory(const Work& work) {
   double bytes = 0;
