@@ -71,18 +71,37 @@ void replay_sample(Part part, T* obs, Action* action, T* reward, T* next, T* ter
 }
 
 template <class T>
-void join(Part part, InOut<double> moments, const T* x, const i32* ok, i64 B, i64 D) {
-  for (i64 d = part.begin(D); ok[0] != 0 && d < part.end(D); ++d)
-    join_moments(moments.p, x, d, B, D);
+void join(Part, InOut<double> moments, const T* x, const i32* ok, i64 B, i64 D) {
+  if (ok[0] == 0) return;
+  i64 d = 0;  // some columns at once, for each of them is a chain of additions
+  for (; d + 4 <= D; d += 4) join_moments<4>(moments.p, x, d, B, D);
+  for (; d + 3 <= D; d += 3) join_moments<3>(moments.p, x, d, B, D);
+  for (; d < D; ++d) join_moments<1>(moments.p, x, d, B, D);
 }
 
 template <class T>
 void standardise(Part part, T* y, const T* x, const double* moments, i64 B, i64 D, i64 centre,
                  double bound) {
+  i64 i = part.begin(B) * D;
+  const i64 end = part.end(B) * D;
+#ifndef LAT_SPEC
+  constexpr i64 w = kWidth<VecD>, most = 16;
+  if (D <= most) {  // w rows at once, which are D vectors
+    double mean[most * w], sd[most * w];
+    for (i64 d = 0; d < D; ++d) {
+      const Scale scale(moments, d, D, centre != 0);
+      for (i64 k = d; k < D * w; k += D) mean[k] = scale.mean, sd[k] = scale.sd;
+    }
+    for (; i + D * w <= end; i += D * w)
+      for (i64 k = 0; k < D * w; k += w)
+        put_lanes(y + i + k, standardised(take_lanes<VecD>(x + i + k), load<VecD>(mean + k),
+                                          load<VecD>(sd + k), bound));
+  }
+#endif
   for (i64 d = 0; d < D; ++d) {
     const Scale scale(moments, d, D, centre != 0);
-    for (i64 i = part.begin(B) * D + d; i < part.end(B) * D; i += D)
-      y[i] = standardised(x[i], scale, bound);
+    for (i64 k = i + d; k < end; k += D)
+      y[k] = T(standardised(double(x[k]), scale.mean, scale.sd, bound));
   }
 }
 

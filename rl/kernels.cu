@@ -69,14 +69,16 @@ __global__ void take_rows(T* obs, Action* action, T* reward, T* next, T* termina
 template <class T>
 __global__ void join_columns(double* moments, const T* x, const i32* ok, i64 B, i64 D) {
   const i64 d = thread();
-  if (d < D && ok[0] != 0) join_moments(moments, x, d, B, D);
+  if (d < D && ok[0] != 0) join_moments<1>(moments, x, d, B, D);
 }
 
 template <class T>
 __global__ void standardise_elements(T* y, const T* x, const double* moments, i64 n, i64 D,
                                      i64 centre, double bound) {
   const i64 i = thread();
-  if (i < n) y[i] = standardised(x[i], Scale(moments, i % D, D, centre != 0), bound);
+  if (i >= n) return;
+  const Scale scale(moments, i % D, D, centre != 0);
+  y[i] = T(standardised(double(x[i]), scale.mean, scale.sd, bound));
 }
 
 template <class E, class T>

@@ -5,6 +5,7 @@
 #include "kernels/common/math.h"
 #include "kernels/common/philox.h"
 #include "kernels/common/planted.h"
+#include "rl/envs/lanes.h"
 
 namespace lat::rl::LAT_ISA {
 
@@ -51,23 +52,27 @@ LAT_INLINE void take_transition(T* obs, Action* action, T* reward, T* next, T* t
   terminated[b] = row[at.terminated()];
 }
 
-// Column d of `moments` (3,D): count, mean, sum of squared deviations; joined with the rows x (B,D).
+// Columns d ... d + n - 1 of `moments` (3,D): count, mean, sum of squared deviations; joined with the rows x (B,D).
 //                                               Chan, Golub & LeVeque 1983, equations 2.1
-template <class T>
+template <i64 n, class T>
 LAT_INLINE void join_moments(double* moments, const T* x, i64 d, i64 B, i64 D) {
-  double sum = 0, squares = 0;
-  for (i64 b = 0; b < B; ++b) sum += double(x[b * D + d]);
-  const double m = sum / double(B);
-  for (i64 b = 0; b < B; ++b) {
-    const double off = double(x[b * D + d]) - m;
-    squares = fma(off, off, squares);
+  double sum[n] = {}, m[n], squares[n] = {};
+  for (i64 b = 0; b < B; ++b)
+    for (i64 c = 0; c < n; ++c) sum[c] += double(x[b * D + d + c]);
+  for (i64 c = 0; c < n; ++c) m[c] = sum[c] / double(B);
+  for (i64 b = 0; b < B; ++b)
+    for (i64 c = 0; c < n; ++c) {
+      const double off = double(x[b * D + d + c]) - m[c];
+      squares[c] = fma(off, off, squares[c]);
+    }
+  for (i64 c = 0; c < n; ++c) {
+    double* const at = moments + d + c;
+    const double before = at[0], now = before + double(B), delta = m[c] - at[D];
+    at[0] = now;
+    at[D] = fma(delta, double(B) / now, at[D]);
+    const double shift = planted(Bug::moments_without_shift) ? 0 : delta * delta;
+    at[2 * D] = fma(shift, before * double(B) / now, at[2 * D] + squares[c]);
   }
-  const double before = moments[d], now = before + double(B);
-  const double delta = m - moments[D + d];
-  moments[d] = now;
-  moments[D + d] = fma(delta, double(B) / now, moments[D + d]);
-  const double shift = planted(Bug::moments_without_shift) ? 0 : delta * delta;
-  moments[2 * D + d] = fma(shift, before * double(B) / now, moments[2 * D + d] + squares);
 }
 
 // Of column d: what is taken off, nothing unless `centre`, and the deviation, 0 before any moments.
@@ -80,11 +85,10 @@ struct Scale {
 };
 
 // (x - mean) / sd within +-bound; x itself before any moments.
-template <class T>
-LAT_INLINE T standardised(T x, const Scale& scale, double bound) {
-  if (scale.sd == 0) return x;
-  const double y = (double(x) - scale.mean) / scale.sd;
-  return T(min(max(y, -bound), bound));
+template <class V>
+LAT_INLINE V standardised(V x, V mean, V sd, double bound) {
+  const V y = min(max((x - mean) / sd, splat<V>(-bound)), splat<V>(bound));
+  return sd == V{} ? x : y;
 }
 
 }  // namespace lat::rl::LAT_ISA

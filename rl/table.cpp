@@ -9,6 +9,9 @@ const Table& rows();
 namespace v3 {
 const Table& rows();
 }
+namespace v4 {
+const Table& rows();
+}
 #elif defined(__aarch64__)
 namespace neon {
 const Table& rows();
@@ -19,8 +22,9 @@ const Table& table_of(kernels::Isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
     case kernels::Isa::v3:
-    case kernels::Isa::v4:  // states are doubles, for which AVX2 is as quick
       return v3::rows();
+    case kernels::Isa::v4:
+      return v4::rows();
 #elif defined(__aarch64__)
     case kernels::Isa::neon:
       return neon::rows();

@@ -73,14 +73,18 @@ LAT_INLINE V to_real(Int<V> i) {
   if constexpr (kWidth<V> == 1) return V(i);
 }
 
-// c0 + x (c1 + x (c2 + ...))
-template <class V>
-LAT_INLINE V polynomial(V, float c) {
-  return splat<V>(c);
-}
-template <class V, class... C>
-LAT_INLINE V polynomial(V x, float c0, C... c) {
-  return fma(polynomial(x, c...), x, splat<V>(c0));
+// c0 + x (c1 + x (c2 + ...)) of floats or vectors c
+template <class V, class C0, class... C>
+LAT_INLINE V polynomial(V x, C0 c0, C... c) {
+  V first;
+  if constexpr (kWidth<C0> == 1)
+    first = splat<V>(c0);
+  else
+    first = c0;
+  if constexpr (sizeof...(C) == 0)
+    return first;
+  else
+    return fma(polynomial(x, c...), x, first);
 }
 
 template <class V>
@@ -88,11 +92,10 @@ LAT_INLINE V abs(V x) {
   return bits<V>(bits<Bare<V>>(x) & (~Bare<V>{} >> 1));
 }
 
-// |magnitude| with the sign of `sign`.
+// `magnitude`, which has no sign, with that of `sign`.
 template <class V>
-LAT_INLINE V copysign(V magnitude, V sign) {
-  const Bare<V> rest = ~Bare<V>{} >> 1;
-  return bits<V>((bits<Bare<V>>(magnitude) & rest) | (bits<Bare<V>>(sign) & ~rest));
+LAT_INLINE V with_sign(V magnitude, V sign) {
+  return bits<V>(bits<Bare<V>>(magnitude) | (bits<Bare<V>>(sign) & ~(~Bare<V>{} >> 1)));
 }
 
 template <class V>
@@ -158,12 +161,18 @@ LAT_INLINE V scale(V y, const Reduced<V>& by) {
   return y * power_of_two<V>(half) * power_of_two<V>(by.n - half);
 }
 
+// (exp(r) - 1 - r) / r^2 for |r| <= 1/2 log 2.
+struct ExpTerms {
+  static constexpr float c0 = 0x1.fffffap-2f, c1 = 0x1.555492p-3f, c2 = 0x1.555a28p-5f,
+                         c3 = 0x1.12398ep-7f, c4 = 0x1.694ac4p-10f;
+};
+
 // exp(x) for -104 <= x <= 89 (or NaN).
 template <class V>
 LAT_INLINE V exp_bounded(V x) {
+  using C = ExpTerms;
   const Reduced<V> e = reduce_exp(x);
-  const V q = polynomial(e.r, 0x1.fffffap-2f, 0x1.555492p-3f, 0x1.555a28p-5f, 0x1.12398ep-7f,
-                         0x1.694ac4p-10f);
+  const V q = polynomial(e.r, C::c0, C::c1, C::c2, C::c3, C::c4);
   return scale(fma(e.r * e.r, q, e.r) + splat<V>(1), e);
 }
 
@@ -173,9 +182,7 @@ LAT_INLINE V exp(V x) {
     return each_lane(x, [](double s) { return __builtin_exp(s); });
   } else {
     // Beyond these bounds the result is 0 or inf. A NaN passes both.
-    const V low = splat<V>(-104), high = splat<V>(89);
-    x = x < low ? low : x;
-    return exp_bounded(x > high ? high : x);
+    return exp_bounded(min(max(x, splat<V>(-104)), splat<V>(89)));
   }
 }
 
@@ -185,9 +192,8 @@ LAT_INLINE V expm1(V x) {
   if constexpr (kIsDouble<V>) {
     return each_lane(x, [](double s) { return __builtin_expm1(s); });
   } else {
-    const V low = splat<V>(-18), high = splat<V>(89), half = splat<V>(0.5f);
-    const V kept = x < low ? low : x;
-    const Reduced<V> e = reduce_exp(kept > high ? high : kept);
+    const V half = splat<V>(0.5f);
+    const Reduced<V> e = reduce_exp(min(max(x, splat<V>(-18)), splat<V>(89)));
     const V q = polynomial(e.r, 0x1.fffffep-2f, 0x1.5554bp-3f, 0x1.555716p-5f, 0x1.1227a2p-7f,
                            0x1.6b737cp-10f);
     const V p = fma(e.r * e.r, q, e.r);    // exp(r) - 1
@@ -278,14 +284,20 @@ LAT_INLINE V tanh(V x) {
   if constexpr (kIsDouble<V>) {
     return each_lane(x, [](double s) { return __builtin_tanh(s); });
   } else {
-    const V a = abs(x), one = splat<V>(1), ten = splat<V>(10);
-    const V s = a * a;
-    const V q = polynomial(s, -0x1.55554ap-2f, 0x1.110dp-3f, -0x1.b92358p-5f, 0x1.5918a4p-6f,
-                           -0x1.9a79bap-8f);
-    const V near = fma(a * s, q, a);  // |x| < 0.55
-    const V b = a > ten ? ten : a;    // tanh(10) rounds to 1
-    const V far = one - splat<V>(2) / (exp_bounded(b + b) + one);
-    return copysign(a < splat<V>(0.55f) ? near : far, x);  // the sign: for -0
+    using C = ExpTerms;
+    const V a = abs(x), one = splat<V>(1);
+    const V b = min(a, splat<V>(10));  // tanh(10) rounds to 1
+    const Reduced<V> e = reduce_exp(b + b);
+    // Near 0 a + a^3 q(a^2), else from exp(r) - 1 = r + r^2 q(r): both are v + v t q(t).
+    const auto near = a < splat<V>(0.55f);
+    const auto either = [&](float n, float f) LAT_FLAT { return near ? splat<V>(n) : splat<V>(f); };
+    const V t = near ? a * a : e.r, v = near ? a : e.r;
+    const V q = polynomial(t, either(-0x1.55554ap-2f, C::c0), either(0x1.110dp-3f, C::c1),
+                           either(-0x1.b92358p-5f, C::c2), either(0x1.5918a4p-6f, C::c3),
+                           either(-0x1.9a79bap-8f, C::c4));
+    const V w = fma(v * t, q, v);
+    const V far = one - splat<V>(2) / fma(w + one, power_of_two<V>(e.n), one);
+    return with_sign(near ? w : far, x);  // of -0 too
   }
 }
 
@@ -298,9 +310,8 @@ LAT_INLINE V sigmoid(V x) {
       return (s < 0 ? t : 1) / (1 + t);
     });
   } else {
-    const V one = splat<V>(1), low = splat<V>(-104);
-    const V a = -abs(x);
-    const V t = exp_bounded(a < low ? low : a);
+    const V one = splat<V>(1);
+    const V t = exp_bounded(max(-abs(x), splat<V>(-104)));
     return (x < V{} ? t : one) / (one + t);
   }
 }
@@ -312,9 +323,7 @@ LAT_INLINE V softplus_tail(V x) {
     return each_lane(x,
                      [](double s) { return __builtin_log1p(__builtin_exp(-__builtin_fabs(s))); });
   } else {
-    const V low = splat<V>(-104);
-    const V a = -abs(x);
-    return log1p_unit(exp_bounded(a < low ? low : a));
+    return log1p_unit(exp_bounded(max(-abs(x), splat<V>(-104))));
   }
 }
 

@@ -20,34 +20,70 @@ void copy_panel(T* dst, i64 ldd, const T* src, i64 lds, i64 rows, i64 cols) {
   }
 }
 
-template <class V, int first, size_t... I>
-LAT_INLINE V zip(V a, V b, std::index_sequence<I...>) {  // a[first], b[first], a[first + 1], ...
-  constexpr int w = int(kWidth<V>);
-  return __builtin_shufflevector(a, b, (first + int(I) / 2 + int(I) % 2 * w)...);
+// Vectors as groups of 16 bytes, inside of which shuffles are cheap.
+template <class T>
+constexpr i64 kGroup = i64(16 / sizeof(T));
+
+// Group g of the vector is p[g * step], p[g * step + 1], ...
+template <class V>
+LAT_INLINE V load_groups(const Elem<V>* p, i64 step) {
+#if LAT_VECTOR_BYTES > 16
+  const auto at = [=](i64 g) LAT_FLAT {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + g * step));
+  };
+#endif
+#if LAT_VECTOR_BYTES == 64
+  const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1);
+  const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(at(2)), at(3), 1);
+  return bits<V>(_mm512_maskz_inserti64x4(__mmask8(-1), _mm512_castsi256_si512(low), high, 1));
+#elif LAT_VECTOR_BYTES == 32
+  return bits<V>(_mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1));
+#else
+  static_cast<void>(step);
+  return load<V>(p);
+#endif
 }
 
-// w x w elements: dst[c * ldd + r] = src[r * lds + c]. Zipping the first half of the vectors with the second half,
-// log2(w) times, is the transposition.
+// Of each n lanes: a[first], b[first], a[first + 1], ...
+template <class V, i64 n, i64 first, size_t... I>
+LAT_INLINE V zip(V a, V b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(
+      a, b, int(i64(I) / n * n + first + i64(I) % n / 2 + i64(I) % 2 * kWidth<V>)...);
+}
+
+// The first n columns of w rows: lane r of x[c] is src[r * lds + c]. The rows of a vector's groups are as far apart as a
+// group has elements; zipping the first half of such vectors with the second half, once or twice, is the transposition.
+template <class T>
+LAT_INLINE void load_columns(Vec<T> (&x)[kGroup<T>], const T* src, i64 lds) {
+  using V = Vec<T>;
+  constexpr i64 n = kGroup<T>;
+  constexpr std::make_index_sequence<size_t(kWidth<V>)> lanes{};
+  V y[n];
+#pragma GCC unroll 4
+  for (i64 r = 0; r < n; ++r) x[r] = load_groups<V>(src + r * lds, n * lds);
+#pragma GCC unroll 2
+  for (i64 step = 1; step < n; step *= 2) {
+#pragma GCC unroll 2
+    for (i64 r = 0; r < n / 2; ++r) {
+      y[2 * r] = zip<V, n, 0>(x[r], x[r + n / 2], lanes);
+      y[2 * r + 1] = zip<V, n, n / 2>(x[r], x[r + n / 2], lanes);
+    }
+#pragma GCC unroll 4
+    for (i64 r = 0; r < n; ++r) x[r] = y[r];
+  }
+}
+
+// w x w elements: dst[c * ldd + r] = src[r * lds + c].
 template <class T>
 LAT_INLINE void transpose_square(T* dst, i64 ldd, const T* src, i64 lds) {
-  using V = Vec<T>;
-  constexpr i64 w = kWidth<V>;
-  constexpr std::make_index_sequence<size_t(w)> lanes{};
-  V x[w], y[w];
-#pragma GCC unroll 16
-  for (i64 r = 0; r < w; ++r) x[r] = load<V>(src + r * lds);
+  constexpr i64 n = kGroup<T>;
 #pragma GCC unroll 4
-  for (i64 n = 1; n < w; n *= 2) {
-#pragma GCC unroll 16
-    for (i64 r = 0; r < w / 2; ++r) {
-      y[2 * r] = zip<V, 0>(x[r], x[r + w / 2], lanes);
-      y[2 * r + 1] = zip<V, int(w / 2)>(x[r], x[r + w / 2], lanes);
-    }
-#pragma GCC unroll 16
-    for (i64 r = 0; r < w; ++r) x[r] = y[r];
+  for (i64 c = 0; c < kWidth<Vec<T>>; c += n) {
+    Vec<T> x[n];
+    load_columns(x, src + c, lds);
+#pragma GCC unroll 4
+    for (i64 k = 0; k < n; ++k) store(dst + (c + k) * ldd, x[k]);
   }
-#pragma GCC unroll 16
-  for (i64 r = 0; r < w; ++r) store(dst + r * ldd, x[r]);
 }
 
 // dst (cols, rows) = the transpose of src (rows, cols).

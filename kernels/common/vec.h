@@ -6,6 +6,8 @@
 // Rule: a product that feeds an add is always a written fma(a, b, c), never a * b + c.
 #include <string.h>
 
+#include <type_traits>
+
 #include "kernels/common/soft_fma.h"
 #include "kernels/common/types.h"
 
@@ -211,13 +213,28 @@ LAT_INLINE VecD fma(VecD a, VecD b, VecD c) {
 
 #endif
 
-// Compare and select, so that a NaN in `a` stays and the order of zeros is the same everywhere.
+// Compare and select, so that a NaN in `a` stays and the order of zeros is the same everywhere: what x86's one instruction
+// does with its operands turned.
 template <class V>
 LAT_INLINE V max(V a, V b) {
+#if LAT_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<V, VecF>)
+    return bits<V>(_mm512_maskz_max_ps(__mmask16(-1), bits<__m512>(b), bits<__m512>(a)));
+#elif LAT_VECTOR_BYTES == 32
+  if constexpr (std::is_same_v<V, VecF>)
+    return bits<V>(_mm256_max_ps(bits<__m256>(b), bits<__m256>(a)));
+#endif
   return a < b ? b : a;
 }
 template <class V>
 LAT_INLINE V min(V a, V b) {
+#if LAT_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<V, VecF>)
+    return bits<V>(_mm512_maskz_min_ps(__mmask16(-1), bits<__m512>(b), bits<__m512>(a)));
+#elif LAT_VECTOR_BYTES == 32
+  if constexpr (std::is_same_v<V, VecF>)
+    return bits<V>(_mm256_min_ps(bits<__m256>(b), bits<__m256>(a)));
+#endif
   return b < a ? b : a;
 }
 

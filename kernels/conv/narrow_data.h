@@ -226,8 +226,8 @@ void narrow_band(const Narrow& n, i64 j0, T* dx, const T* dy, const T* f, const 
             const i64 even = col_class[0].first == 0 ? 0 : 1;
             const V x0 = load<V>(acc + ((a * 2 + even) * G + g) * w);
             const V x1 = load<V>(acc + ((a * 2 + 1 - even) * G + g) * w);
-            store(out + v * 2, zip<V, 0>(x0, x1, lanes));
-            store(out + v * 2 + w, zip<V, int(w / 2)>(x0, x1, lanes));
+            store(out + v * 2, zip<V, w, 0>(x0, x1, lanes));
+            store(out + v * 2 + w, zip<V, w, w / 2>(x0, x1, lanes));
             continue;
           }
           for (i64 b = 0; b < stride; ++b) {

@@ -89,9 +89,11 @@ template <class Fn, class T>
 void binary(Part part, T* y, const T* a, const T* b, const Axes& x) {
   const Range r = cut(part, x.size);
   const i64 sa = x.a[3], sb = x.b[3];
-  if (sa == 1 && sb == 1) return binary_runs<Fn, 1, 1>(r, x, y, a, b);
-  if (sa == 1 && sb == 0) return binary_runs<Fn, 1, 0>(r, x, y, a, b);
-  if (sa == 0 && sb == 1) return binary_runs<Fn, 0, 1>(r, x, y, a, b);
+  if (x.extent[3] > 4) {  // a few elements are quicker one by one than as part of a vector
+    if (sa == 1 && sb == 1) return binary_runs<Fn, 1, 1>(r, x, y, a, b);
+    if (sa == 1 && sb == 0) return binary_runs<Fn, 1, 0>(r, x, y, a, b);
+    if (sa == 0 && sb == 1) return binary_runs<Fn, 0, 1>(r, x, y, a, b);
+  }
   for_runs(x, r, [&](i64 first, i64 ia, i64 ib, i64 n) LAT_FLAT {
     for (i64 i = 0; i < n; ++i) y[first + i] = Fn::f(a[ia + i * sa], b[ib + i * sb]);
   });

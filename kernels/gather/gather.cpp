@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <type_traits>
+
 #include "kernels/common/map.h"
 #include "kernels/gather/permutation.h"
 
@@ -25,13 +27,22 @@ void shuffle(Part part, i32* index, const u64* clock, i64 rows, i64 n, i64 seed)
 
 template <class T>
 void gather(Part part, T* y, const T* table, const i32* index, i64 rows, i64 cols) {
-  const Range r{part.begin(rows), part.end(rows)};
-  if (cols < 8)  // a call of memcpy costs more than the copy
-    for (i64 i = r.begin; i < r.end; ++i)
-      for (i64 c = 0; c < cols; ++c) y[i * cols + c] = table[index[i] * cols + c];
-  else
-    for (i64 i = r.begin; i < r.end; ++i)
-      memcpy(y + i * cols, table + index[i] * cols, size_t(cols) * sizeof(T));
+  const auto copy = [=](auto n) LAT_FLAT {  // of n elements
+    for (i64 i = part.begin(rows); i < part.end(rows); ++i)
+      memcpy(y + i * n, table + index[i] * n, size_t(n) * sizeof(T));
+  };
+  switch (cols) {  // a call of memcpy costs more than to copy a short row
+    case 1:
+      return copy(std::integral_constant<i64, 1>{});
+    case 2:
+      return copy(std::integral_constant<i64, 2>{});
+    case 3:
+      return copy(std::integral_constant<i64, 3>{});
+    case 4:
+      return copy(std::integral_constant<i64, 4>{});
+    default:
+      return copy(cols);
+  }
 }
 
 template <class T>

@@ -3,9 +3,12 @@
 // Mapping: c is cut into a grid of blocks, a part computes some of them. Inside a block k is cut at the chunks of the
 // fixed order; for each chunk a tile of rows of A (packed where that pays) meets one panel of columns of B after the
 // other. B is read in place when its rows are contiguous, else packed through register transpositions.
-// Where few columns would leave many lanes idle, c^T = b^T a^T is computed, with the lanes along m.
+// Where few columns would leave many lanes idle, c^T = b^T a^T is computed, with the lanes along m; one column is summed
+// while the rows of A are turned.
 // Numerics: one chain of fused multiply-adds per element and chunk, in a register; totals wait in c. Exact order.
 #include "kernels/matmul/matmul.h"
+
+#include <string.h>
 
 #include "kernels/common/pack.h"
 #include "kernels/common/planted.h"
@@ -34,6 +37,8 @@ struct Product {
   i64 batch, m, n, k;
   bool into, swapped;  // swapped: c is stored (n,m), the bias goes along m
   i64 act;
+
+  bool is_column() const { return n == 1 && !a.by_k && m >= kWidth<Vec<T>>; }
 };
 
 template <class T>
@@ -53,6 +58,8 @@ Product<T> product(T* c, const T* a, const T* b, const T* bias, i64 batch, i64 m
                act};
   if ((flags & 13) == 8) x.m *= x.batch, x.batch = 1;  // one b for all rows: one tall product
   constexpr i64 w = kWidth<Vec<T>>;
+  if (n == 1) x.b.by_k = true, x.b.ld = 1;
+  if (x.is_column()) return x;
   const i64 lanes = ceil_div(n, w) * w;
   const bool wasteful = n <= 2 * w && n * 3 <= lanes * 2;
   const bool worth_turning_a = w >= 16 && n > w && k >= 256;
@@ -69,6 +76,8 @@ constexpr i64 kBlockCols = 256;  // columns of B that wait packed
 template <class T>
 constexpr i64 kMinRows = 4 * kTileRows<T>;  // of a block of c
 constexpr i64 kMinPanels = 2;
+constexpr i64 kTogether =
+    5;  // tiles below each other in one call; they are still in L1 when it ends
 
 // The grid of blocks, over (batch, columns, rows), and how many of them are worth a hand-over.
 struct Grid {
@@ -175,11 +184,57 @@ void store_swapped(const T* tile, i64 ld, i64 rows, i64 cols, bool add, const T*
     }
 }
 
+LAT_INLINE i64 chunk_of_k() { return planted(Bug::matmul_chunk) ? kChunk / 2 : kChunk; }
+
+// Rows [i0,i1) of the one column of batch member g, a row in each lane; i1 - i0 is at least a vector's width.
+template <class T>
+void column(const Product<T>& x, i64 g, i64 i0, i64 i1) {
+  using V = Vec<T>;
+  constexpr i64 w = kWidth<V>, n = kGroup<T>;
+  const i64 lda = x.a.ld;
+  const T* const b = x.b.p + g * x.b.step;
+  T* const c = x.c + g * x.m;
+  for (i64 i = i0; i < i1; i += w) {
+    const i64 first = min_of(i, i1 - w);  // the last vector begins among rows that are done
+    const T* const a = x.a.p + g * x.a.step + first * lda;
+    V total = x.into ? load<V>(c + first) : V{};
+    i64 k = 0;
+    do {
+      const i64 end = min_of(k + chunk_of_k(), x.k);
+      const bool add = x.into || k > 0;
+      V sum{};
+      for (; k + n <= end; k += n) {
+        V a_k[n];
+        load_columns(a_k, a + k, lda);
+#pragma GCC unroll 4
+        for (i64 l = 0; l < n; ++l) sum = fma(a_k[l], splat<V>(b[k + l]), sum);
+      }
+      for (; k < end; ++k) {
+        V a_k{};
+        for (i64 l = 0; l < w; ++l) a_k[l] = a[l * lda + k];
+        sum = fma(a_k, splat<V>(b[k]), sum);
+      }
+      total = add ? total + sum : sum;
+    } while (k < x.k);
+    if (x.bias) total = total + splat<V>(x.bias[g * x.bias_step]);
+    total = activate(total, x.act);
+    if (first == i) {
+      store(c + i, total);
+    } else {
+      T lanes[w];
+      store(lanes, total);
+      memcpy(c + i, lanes + (i - first), size_t(i1 - i) * sizeof(T));
+    }
+  }
+}
+
 // Rows [i0,i1) and columns [j0,j1) of batch member g.
 template <class T>
 void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* workspace) {
   constexpr i64 w = kWidth<Vec<T>>;
   const i64 tiles = ceil_div(i1 - i0, kTileRows<T>);
+  const i64 low = (i1 - i0) / tiles,
+            higher = (i1 - i0) % tiles;  // rows of a tile; so many have one more
   const i64 panel = tile_cols<T>(ceil_div(i1 - i0, tiles));
   const i64 stripe = panel * max_of(1, kBlockCols / panel);
   const bool pack_a = packs_a(x, i1 - i0, j1 - j0), pack_b = packs_b(x, i1 - i0);
@@ -196,7 +251,7 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
     const i64 s1 = min_of(s0 + stripe, j1);
     i64 k0 = 0;
     do {
-      const i64 depth = min_of(planted(Bug::matmul_chunk) ? kChunk / 2 : kChunk, x.k - k0);
+      const i64 depth = min_of(chunk_of_k(), x.k - k0);
       const bool add = x.into || k0 > 0, last = k0 + depth == x.k;
       const Run run{depth, 0};
       if (pack_b)
@@ -208,9 +263,10 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
           else
             transpose(to, panel, b.at(j, k0), b.ld, cols, depth);
         }
-      for (i64 t = 0; t < tiles; ++t) {
-        const i64 i = i0 + (i1 - i0) * t / tiles;
-        const i64 rows = i0 + (i1 - i0) * (t + 1) / tiles - i;
+      const bool together = !pack_a && !x.swapped && s1 - s0 <= panel;
+      for (i64 t = 0, i = i0, rows, count; t < tiles; t += count, i += count * rows) {
+        rows = low + (t < higher);
+        count = together ? min_of(kTogether, (t < higher ? higher : tiles) - t) : 1;
         const T* a_tile = a.at(i, k0);
         i64 lda = a.ld;
         if (pack_a) {
@@ -232,11 +288,12 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
           } else {
             T* const out = c + i * x.n + j;
             run_tile<T>({a_tile, lda, &run, 1, b_panel, ldb, out, x.n, cols, add,
-                         last && bias ? bias + j : nullptr, last && x.act == 1, far},
+                         last && bias ? bias + j : nullptr, last && x.act == 1, far, count},
                         a.by_k, rows);
-            if (last && x.act > 1) activate_tile(out, x.n, rows, cols, x.act);
           }
         }
+        if (last && x.act > 1 && !x.swapped)
+          activate_tile(c + i * x.n + s0, x.n, count * rows, s1 - s0, x.act);
       }
       k0 += depth;
     } while (k0 < x.k);
@@ -251,8 +308,12 @@ void run(Part part, const Product<T>& x) {
   const i64 panels = ceil_div(x.n, panel);
   for (i64 u = part.begin(cut.count()); u < part.end(cut.count()); ++u) {
     const i64 row = u % cut.rows, col = u / cut.rows % cut.cols, g = u / (cut.rows * cut.cols);
-    block(x, g, x.m * row / cut.rows, x.m * (row + 1) / cut.rows, panels * col / cut.cols * panel,
-          min_of(x.n, panels * (col + 1) / cut.cols * panel), part.workspace);
+    const i64 i0 = x.m * row / cut.rows, i1 = x.m * (row + 1) / cut.rows;
+    if (x.is_column())
+      column(x, g, i0, i1);
+    else
+      block(x, g, i0, i1, panels * col / cut.cols * panel,
+            min_of(x.n, panels * (col + 1) / cut.cols * panel), part.workspace);
   }
 }
 

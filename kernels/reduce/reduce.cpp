@@ -34,7 +34,7 @@ LAT_INLINE void sum_columns(In in, T* y, const T* x, i64 n, i64 inner) {
 
 template <bool into, class T>
 void column_sums(Part part, T* y, const T* x, i64 outer, i64 n, i64 inner) {
-  constexpr i64 w = kWidth<Vec<T>>, block = 64, wide = 4;
+  constexpr i64 w = kWidth<Vec<T>>, block = 64;
   const i64 blocks = ceil_div(inner, block);
   for (i64 u = part.begin(outer * blocks); u < part.end(outer * blocks); ++u) {
     const i64 o = u / blocks, first = u % blocks * block;
@@ -42,8 +42,10 @@ void column_sums(Part part, T* y, const T* x, i64 outer, i64 n, i64 inner) {
     T* to = y + o * inner;
     const T* from = x + o * n * inner;
     i64 i = first;
-    for (; i + wide * w <= end; i += wide * w)
-      sum_columns<into, wide>(Whole<T>{}, to + i, from + i, n, inner);
+    for (; i + 4 * w <= end; i += 4 * w)
+      sum_columns<into, 4>(Whole<T>{}, to + i, from + i, n, inner);
+    for (; i + 2 * w <= end; i += 2 * w)
+      sum_columns<into, 2>(Whole<T>{}, to + i, from + i, n, inner);
     for (; i + w <= end; i += w) sum_columns<into, 1>(Whole<T>{}, to + i, from + i, n, inner);
     if (i < end) sum_columns<into, 1>(Few<T>{end - i}, to + i, from + i, n, inner);
   }
@@ -53,6 +55,11 @@ void column_sums(Part part, T* y, const T* x, i64 outer, i64 n, i64 inner) {
 
 template <class T>
 void row_sum(Part part, T* y, const T* x, i64 rows, i64 cols, double scale) {
+  if (cols == 1) {
+    const Vec<T> zero{}, s = splat<Vec<T>>(T(scale));
+    return map<T>(cut(part, rows),
+                  [&](auto in, i64 r) LAT_FLAT { in.store(y + r, s * (zero + in.load(x + r))); });
+  }
   for (i64 r = part.begin(rows); r < part.end(rows); ++r)
     y[r] = T(scale) * row_total(x + r * cols, cols - planted(Bug::row_sum_drops_last));
   if (planted(Bug::row_sum_overruns)) y[part.end(rows)] = 0;

@@ -11,6 +11,7 @@
 #include "kernels/common/philox.h"
 #include "kernels/common/planted.h"
 #include "rl/envs/environment.h"
+#include "rl/envs/lanes.h"
 
 namespace lat::rl::LAT_ISA {
 
@@ -52,36 +53,6 @@ struct Vectorised {
       return x[l];
   }
 
-  // The lanes of x as T, and the lanes that stand at `from`.
-  template <class T, class V>
-  static LAT_INLINE auto narrowed(V x) {
-#if LAT_VECTOR_BYTES > 0
-    if constexpr (kWidth < V >> 1) {
-      typedef T Lanes __attribute__((vector_size(sizeof(T) * size_t(kWidth<V>))));
-      return __builtin_convertvector(x, Lanes);
-    }
-#endif
-    if constexpr (kWidth<V> == 1) return T(x);
-  }
-  template <class V, class T>
-  static LAT_INLINE V widened(const T* from) {
-#if LAT_VECTOR_BYTES > 0
-    if constexpr (kWidth < V >> 1) {
-      typedef T Lanes __attribute__((vector_size(sizeof(T) * size_t(kWidth<V>))));
-      Lanes x;
-      memcpy(&x, from, sizeof(x));
-      return __builtin_convertvector(x, V);
-    }
-#endif
-    if constexpr (kWidth<V> == 1) return double(*from);
-  }
-
-  template <class T, class V>
-  static LAT_INLINE void put(T* to, V x) {
-    const auto y = narrowed<T>(x);
-    memcpy(to, &y, sizeof(y));
-  }
-
   // The observations of the copies i, i + 1, ... as rows of `to`, and of `also` where there is one.
   template <class V, class T>
   static LAT_INLINE void write(T* to, T* also, i64 i, const V (&o)[D], i64 seen) {
@@ -93,7 +64,7 @@ struct Vectorised {
     i64 c = 0;
     for (i64 d = 0; d < D; ++d) {
       if (seen != -1 && !shows(seen, d)) continue;
-      const auto y = narrowed<T>(o[d]);
+      const auto y = lanes_as<T>(o[d]);
       for (i64 l = 0; l < kWidth<V>; ++l) {
         T x;
         if constexpr (kWidth<V> == 1)
@@ -115,7 +86,7 @@ struct Vectorised {
     for (i64 k = 0; k < A; ++k) {
       V x{};
       if constexpr (A == 1)
-        x = widened<V>(from + i);
+        x = take_lanes<V>(from + i);
       else if constexpr (kWidth<V> == 1)
         x = double(from[i * A + k]);
       else
@@ -167,9 +138,9 @@ struct Vectorised {
     const V ended = out.terminated + cut;
     E::observe(s, o);
     write(final_obs, obs, i, o, rules.seen);
-    put(reward + i, out.reward);
-    put(terminated + i, planted(Bug::truncation_terminates) ? ended : out.terminated);
-    put(truncated + i, cut);
+    put_lanes(reward + i, out.reward);
+    put_lanes(terminated + i, planted(Bug::truncation_terminates) ? ended : out.terminated);
+    put_lanes(truncated + i, cut);
     if (keep) {
       for (i64 k = 0; k < S; ++k) store<V>(memory + k * n + i, s[k]);
       store<V>(rows + kSteps * n, steps);
