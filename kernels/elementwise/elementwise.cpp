@@ -41,29 +41,21 @@ LAT_INLINE void map_d2(Part part, T* g, const T* u, const T* dy, const T* x, con
 template <class Run>
 LAT_INLINE void for_runs(const Axes& x, Range r, Run&& run) {
   if (r.begin >= r.end) return;
-  i64 index[4], rest = r.begin, ia = 0, ib = 0;
-  for (i64 k = 3; k >= 0; --k) {
-    index[k] = rest % x.extent[k];
-    rest /= x.extent[k];
-    ia += index[k] * x.a[k];
-    ib += index[k] * x.b[k];
-  }
-  for (i64 i = r.begin;;) {
-    const i64 n = min_of(x.extent[3] - index[3], r.end - i);
-    run(i, ia, ib, n);
-    i += n;
-    if (i >= r.end) return;
-    ia -= index[3] * x.a[3];
-    ib -= index[3] * x.b[3];
-    index[3] = 0;
-    for (i64 k = 2; k >= 0; --k) {
-      ia += x.a[k];
-      ib += x.b[k];
-      if (++index[k] < x.extent[k]) break;
-      ia -= index[k] * x.a[k];
-      ib -= index[k] * x.b[k];
-      index[k] = 0;
+  i64 index[4], rest = r.begin;
+  for (i64 k = 3; k >= 0; rest /= x.extent[k--]) index[k] = rest % x.extent[k];
+  for (i64 i = r.begin; i < r.end;) {
+    i64 ia = 0, ib = 0;
+    for (i64 k = 0; k < 4; ++k) ia += index[k] * x.a[k], ib += index[k] * x.b[k];
+    for (; index[2] < x.extent[2] && i < r.end; ++index[2]) {
+      const i64 n = min_of(x.extent[3] - index[3], r.end - i);
+      run(i, ia, ib, n);
+      i += n;
+      ia += x.a[2] - index[3] * x.a[3];
+      ib += x.b[2] - index[3] * x.b[3];
+      index[3] = 0;
     }
+    index[2] = 0;
+    if (++index[1] == x.extent[1]) index[1] = 0, ++index[0];
   }
 }
 

@@ -9,7 +9,7 @@ namespace lat::kernels::LAT_ISA {
 namespace {
 
 // `vectors` vectors of columns from x on, `inner` elements from row to row, n rows; `in` reads and
-// writes.
+// writes. Two chunks advance together, to have more additions in flight.
 template <bool into, i64 vectors, class T, class In>
 LAT_INLINE void sum_columns(In in, T* y, const T* x, i64 n, i64 inner) {
   using V = Vec<T>;
@@ -17,16 +17,20 @@ LAT_INLINE void sum_columns(In in, T* y, const T* x, i64 n, i64 inner) {
   V total[vectors];
 #pragma GCC unroll 8
   for (i64 v = 0; v < vectors; ++v) total[v] = into ? in.load(y + v * w) : V{};
-  for (i64 chunk = 0; chunk < n; chunk += kChunk) {
-    V sum[vectors];
+  for (i64 k = 0; k < n; k += 2 * kChunk) {
+    V sum[2][vectors]{};
+    const auto add = [&](i64 chunk, i64 row) LAT_FLAT {
 #pragma GCC unroll 8
-    for (i64 v = 0; v < vectors; ++v) sum[v] = V{};
-    const i64 end = min_of(n, chunk + kChunk);
-    for (i64 k = chunk; k < end; ++k)
+      for (i64 v = 0; v < vectors; ++v) sum[chunk][v] += in.load(x + row * inner + v * w);
+    };
+    const i64 first = min_of(kChunk, n - k), second = max_of(0, min_of(kChunk, n - k - kChunk));
+    for (i64 l = 0; l < second; ++l) add(0, k + l), add(1, k + kChunk + l);
+    for (i64 l = second; l < first; ++l) add(0, k + l);
 #pragma GCC unroll 8
-      for (i64 v = 0; v < vectors; ++v) sum[v] += in.load(x + k * inner + v * w);
-#pragma GCC unroll 8
-    for (i64 v = 0; v < vectors; ++v) total[v] = !into && chunk == 0 ? sum[v] : total[v] + sum[v];
+    for (i64 v = 0; v < vectors; ++v) {
+      total[v] = !into && k == 0 ? sum[0][v] : total[v] + sum[0][v];
+      if (second > 0) total[v] = total[v] + sum[1][v];
+    }
   }
 #pragma GCC unroll 8
   for (i64 v = 0; v < vectors; ++v) in.store(y + v * w, total[v]);
