@@ -14,11 +14,10 @@
 namespace lat::rl::LAT_ISA {
 namespace {
 
-// body(V{}, i) for the copies of this part, as many at once as V has lanes; one by one where the working real type is
-// double, which is for checking.
+// body(V{}, i) for copies, as many at once as V has lanes; one by one where the working real type is double, which is for
+// checking.
 template <class E, class T, class Body>
-LAT_INLINE void for_copies(Part part, i64 n, Body&& body) {
-  const i64 begin = part.begin(n), end = part.end(n);
+LAT_INLINE void for_copies(i64 begin, i64 end, Body&& body) {
 #ifndef LAT_SPEC
   if constexpr (!kOneByOne<E> && std::is_same_v<T, float>)
     return for_lanes<double>(begin, end, body);
@@ -34,8 +33,9 @@ void reset(Part part, InOut<double> memory, i64 n, i64 seed, i64 stream) {
 
 template <class E, class T>
 void observe(Part part, T* obs, const double* memory, i64 n, i64 seen) {
-  for_copies<E, T>(
-      part, n, [&](auto v, i64 i) LAT_FLAT { Vectorised<E>::observe(v, i, obs, memory, n, seen); });
+  for_copies<E, T>(part.begin(n), part.end(n), [&](auto v, i64 i) LAT_FLAT {
+    Vectorised<E>::observe(v, i, obs, memory, n, seen);
+  });
 }
 
 template <class E, class T>
@@ -45,10 +45,17 @@ void step(Part part, T* obs, T* final_obs, T* reward, T* terminated, T* truncate
           i64 counted, i64 seed, i64 stream) {
   const Rules rules{n, limit, seen, counted, seed, stream};
   const bool keep = ok[0] != 0;
-  for_copies<E, T>(part, n, [&](auto v, i64 i) LAT_FLAT {
-    Vectorised<E>::step(v, i, obs, final_obs, reward, terminated, truncated, memory.p, keep, action,
-                        rules);
-  });
+  constexpr i64 block =
+      64;  // copies; the halves of a step apart, so that more of each are in flight
+  for (i64 begin = part.begin(n); begin < part.end(n); begin += block) {
+    const i64 end = min_of(begin + block, part.end(n));
+    for_copies<E, T>(begin, end, [&](auto v, i64 i) LAT_FLAT {
+      Vectorised<E>::move(v, i, reward, terminated, truncated, memory.p, keep, action, rules);
+    });
+    for_copies<E, T>(begin, end, [&](auto v, i64 i) LAT_FLAT {
+      Vectorised<E>::see(v, i, obs, final_obs, terminated, truncated, memory.p, keep, rules);
+    });
+  }
 }
 
 template <class T, class Action>

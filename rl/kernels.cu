@@ -38,9 +38,10 @@ template <class E, class T, class Action>
 __global__ void step_copies(T* obs, T* final_obs, T* reward, T* terminated, T* truncated,
                             double* memory, const i32* ok, const Action* action, Rules rules) {
   const i64 i = thread();
-  if (i < rules.n)
-    Vectorised<E>::step(double{}, i, obs, final_obs, reward, terminated, truncated, memory,
-                        ok[0] != 0, action, rules);
+  if (i >= rules.n) return;
+  const bool keep = ok[0] != 0;
+  Vectorised<E>::move(double{}, i, reward, terminated, truncated, memory, keep, action, rules);
+  Vectorised<E>::see(double{}, i, obs, final_obs, terminated, truncated, memory, keep, rules);
 }
 
 template <class T, class Action>

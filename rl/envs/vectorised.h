@@ -117,14 +117,14 @@ struct Vectorised {
     rows[kReturn * n] = 0;
   }
 
-  // One step of the copies i, i + 1, ..., as many as V has lanes. Where `keep` is false, nothing of the memory changes.
+  // The first half of a step of the copies i, i + 1, ..., as many as V has lanes: their states move on. Where `keep` is
+  // false, nothing of the memory changes.
   template <class V, class T>
-  static LAT_INLINE void step(V, i64 i, T* obs, T* final_obs, T* reward, T* terminated,
-                              T* truncated, double* memory, bool keep, const Action<T>* action,
-                              const Rules& rules) {
+  static LAT_INLINE void move(V, i64 i, T* reward, T* terminated, T* truncated, double* memory,
+                              bool keep, const Action<T>* action, const Rules& rules) {
     const i64 n = rules.n;
     const V one = splat<V>(1), zero{};
-    V s[S], a[A], o[D], invalid;
+    V s[S], a[A], invalid;
     for (i64 k = 0; k < S; ++k) s[k] = load<V>(memory + k * n + i);
     double* const rows = memory + S * n + i;
 
@@ -135,36 +135,41 @@ struct Vectorised {
     const double limit = double(rules.limit) + (planted(Bug::limit_one_late) ? 1 : 0);
     const V over = steps >= splat<V>(limit) ? one : zero;
     const V cut = out.terminated > zero ? zero : over;
-    const V ended = out.terminated + cut;
+    put_lanes(reward + i, out.reward);
+    put_lanes(terminated + i,
+              planted(Bug::truncation_terminates) ? out.terminated + cut : out.terminated);
+    put_lanes(truncated + i, cut);
+    if (!keep) return;
+    for (i64 k = 0; k < S; ++k) store<V>(memory + k * n + i, s[k]);
+    store<V>(rows + kSteps * n, steps);
+    store<V>(rows + kReturn * n, gained);
+    double* const first_invalid = rows + kInvalid * n;
+    for (i64 l = 0; l < kWidth<V>; ++l)
+      if (lane(invalid, l) != 0 && first_invalid[l] == 0) first_invalid[l] = lane(steps, l);
+  }
+
+  // The second half: what they see then, and the next episode of those that have ended.
+  template <class V, class T>
+  static LAT_INLINE void see(V, i64 i, T* obs, T* final_obs, const T* terminated,
+                             const T* truncated, double* memory, bool keep, const Rules& rules) {
+    V s[S], o[D];
+    for (i64 k = 0; k < S; ++k) s[k] = load<V>(memory + k * rules.n + i);
     E::observe(s, o);
     write(final_obs, obs, i, o, rules.seen);
-    put_lanes(reward + i, out.reward);
-    put_lanes(terminated + i, planted(Bug::truncation_terminates) ? ended : out.terminated);
-    put_lanes(truncated + i, cut);
-    if (keep) {
-      for (i64 k = 0; k < S; ++k) store<V>(memory + k * n + i, s[k]);
-      store<V>(rows + kSteps * n, steps);
-      store<V>(rows + kReturn * n, gained);
-    }
-    const V rare = ended + invalid;
-    for (i64 l = 0; l < kWidth<V>; ++l) {
-      if (lane(rare, l) == 0) continue;
-      double* const row = rows + l;
-      if (keep && lane(invalid, l) != 0 && row[kInvalid * n] == 0)
-        row[kInvalid * n] = lane(steps, l);
-      if (lane(ended, l) != 0)
-        next_episode(i + l, obs, planted(Bug::final_observation_lost) ? final_obs : nullptr, memory,
-                     row, keep, lane(steps, l), lane(gained, l), rules);
-    }
+    for (i64 l = i; l < i + kWidth<V>; ++l)
+      if (terminated[l] + truncated[l] != 0)
+        next_episode(l, obs, planted(Bug::final_observation_lost) ? final_obs : nullptr, memory,
+                     keep, rules);
   }
 
  private:
   // Counts the episode of copy i that has ended, and begins the next.
   template <class T>
-  static LAT_INLINE void next_episode(i64 i, T* obs, T* also, double* memory, double* row,
-                                      bool keep, double steps, double gained, const Rules& rules) {
+  static LAT_INLINE void next_episode(i64 i, T* obs, T* also, double* memory, bool keep,
+                                      const Rules& rules) {
     const i64 n = rules.n;
-    const double episode = row[kEpisode * n];
+    double* const row = memory + S * n + i;
+    const double episode = row[kEpisode * n], gained = row[kReturn * n];
     double s[S], o[D];
     start(s, i, episode + 1, rules.seed, rules.stream);
     E::observe(s, o);
@@ -174,7 +179,7 @@ struct Vectorised {
       row[kEpisodes * n] += planted(Bug::episode_counted_twice) ? 2 : 1;
       row[kReturns * n] += gained;
       row[kSquares * n] += gained * gained;
-      row[kLengths * n] += steps;
+      row[kLengths * n] += row[kSteps * n];
     }
     for (i64 k = 0; k < S; ++k) memory[k * n + i] = s[k];
     row[kSteps * n] = 0;
