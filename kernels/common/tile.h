@@ -109,7 +109,6 @@ struct Tile {
   const T* bias = nullptr;
   bool relu = false;
   bool far = false;  // c is not in the caches: fetched while the sums form
-  i64 count = 1;     // of such tiles, each below the one before
 };
 
 // Outputs of so many elements are not in the caches when their tile is stored.
@@ -123,82 +122,78 @@ void tile(const Tile<T>& t) {
   using V = Vec<T>;
   constexpr i64 w = kWidth<V>;
   const Tail<V> tail(t.cols - (N - 1) * w);
-  const i64 lda = t.lda, ldb = t.ldb, ldc = t.ldc;
-  const T* a = t.a;
-  T* c = t.c;
-  for (i64 left = t.count; left > 0; --left, a += kByColumns ? M : M * lda) {
-    V sum[M][N];
+  V sum[M][N];
+#pragma GCC unroll 16
+  for (i64 i = 0; i < M; ++i)
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N; ++v) sum[i][v] = V{};
+  // Four rows of A share a pointer; the compiler must not trade these few registers for one offset per row.
+  constexpr i64 groups = kByColumns ? 1 : (M + 3) / 4;
+  const i64 lda = t.lda, ldb = t.ldb;
+  const T* b = t.b;
+  const T* a_group[groups];
+#pragma GCC unroll 16
+  for (i64 i = 0; i < groups; ++i) {
+    a_group[i] = t.a + 4 * i * lda;
+    asm("" : "+r"(a_group[i]));
+  }
+  i64 lda_3 = 3 * lda;
+  asm("" : "+r"(lda_3));
+  if (t.far) {
 #pragma GCC unroll 16
     for (i64 i = 0; i < M; ++i)
 #pragma GCC unroll 16
-      for (i64 v = 0; v < N; ++v) sum[i][v] = V{};
-    // Four rows of A share a pointer; the compiler must not trade these few registers for one offset per row.
-    constexpr i64 groups = kByColumns ? 1 : (M + 3) / 4;
-    const T* b = t.b;
-    const T* a_group[groups];
+      for (i64 v = 0; v < N; ++v) __builtin_prefetch(t.c + i * t.ldc + v * w, 1);
+  }
+  for (const Run *run = t.runs, *end = run + t.run_count; run != end; ++run) {
+    for (i64 l = run->length; l > 0; --l) {
+      V b_l[N];
 #pragma GCC unroll 16
-    for (i64 i = 0; i < groups; ++i) {
-      a_group[i] = a + 4 * i * lda;
-      asm("" : "+r"(a_group[i]));
-    }
-    i64 lda_3 = 3 * lda;
-    asm("" : "+r"(lda_3));
-    if (t.far) {
+      for (i64 v = 0; v < N - 1; ++v) b_l[v] = load<V>(b + v * w);
+      b_l[N - 1] = tail.load(b + (N - 1) * w);
 #pragma GCC unroll 16
-      for (i64 i = 0; i < M; ++i)
+      for (i64 i = 0; i < M; ++i) {
+        const T* const group = a_group[kByColumns ? 0 : i / 4];
+        const V a_il =
+            broadcast<V>(kByColumns ? group[i] : group[i % 4 == 3 ? lda_3 : i % 4 * lda]);
 #pragma GCC unroll 16
-        for (i64 v = 0; v < N; ++v) __builtin_prefetch(c + i * ldc + v * w, 1);
-    }
-    for (const Run *run = t.runs, *end = run + t.run_count; run != end; ++run) {
-      for (i64 l = run->length; l > 0; --l) {
-        V b_l[N];
-#pragma GCC unroll 16
-        for (i64 v = 0; v < N - 1; ++v) b_l[v] = load<V>(b + v * w);
-        b_l[N - 1] = tail.load(b + (N - 1) * w);
-#pragma GCC unroll 16
-        for (i64 i = 0; i < M; ++i) {
-          const T* const group = a_group[kByColumns ? 0 : i / 4];
-          const V a_il =
-              broadcast<V>(kByColumns ? group[i] : group[i % 4 == 3 ? lda_3 : i % 4 * lda]);
-#pragma GCC unroll 16
-          for (i64 v = 0; v < N; ++v) sum[i][v] = fma(a_il, b_l[v], sum[i][v]);
-        }
-#pragma GCC unroll 16
-        for (i64 i = 0; i < groups; ++i) a_group[i] += kByColumns ? lda : 1;
-        b += ldb;
+        for (i64 v = 0; v < N; ++v) sum[i][v] = fma(a_il, b_l[v], sum[i][v]);
       }
 #pragma GCC unroll 16
-      for (i64 i = 0; i < groups; ++i) a_group[i] += run->skip;
-    }
-    const auto read = [&](const T* p, i64 v) LAT_FLAT {
-      return v < N - 1 ? load<V>(p + v * w) : tail.load(p + v * w);
-    };
-    if (t.add) {
-#pragma GCC unroll 16
-      for (i64 i = 0; i < M; ++i)
-#pragma GCC unroll 16
-        for (i64 v = 0; v < N; ++v) sum[i][v] = read(c + i * ldc, v) + sum[i][v];
-    }
-    if (t.bias) {
-#pragma GCC unroll 16
-      for (i64 v = 0; v < N; ++v) {
-        const V bias = read(t.bias, v);
-#pragma GCC unroll 16
-        for (i64 i = 0; i < M; ++i) sum[i][v] = sum[i][v] + bias;
-      }
-    }
-    if (t.relu) {
-#pragma GCC unroll 16
-      for (i64 i = 0; i < M; ++i)
-#pragma GCC unroll 16
-        for (i64 v = 0; v < N; ++v) sum[i][v] = m::relu(sum[i][v]);
+      for (i64 i = 0; i < groups; ++i) a_group[i] += kByColumns ? lda : 1;
+      b += ldb;
     }
 #pragma GCC unroll 16
-    for (i64 i = 0; i < M; ++i, c += ldc) {
+    for (i64 i = 0; i < groups; ++i) a_group[i] += run->skip;
+  }
+  const auto read = [&](const T* p, i64 v)
+                        LAT_FLAT { return v < N - 1 ? load<V>(p + v * w) : tail.load(p + v * w); };
+  if (t.add) {
 #pragma GCC unroll 16
-      for (i64 v = 0; v < N - 1; ++v) store(c + v * w, sum[i][v]);
-      tail.store(c + (N - 1) * w, sum[i][N - 1]);
+    for (i64 i = 0; i < M; ++i)
+#pragma GCC unroll 16
+      for (i64 v = 0; v < N; ++v) sum[i][v] = read(t.c + i * t.ldc, v) + sum[i][v];
+  }
+  if (t.bias) {
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N; ++v) {
+      const V bias = read(t.bias, v);
+#pragma GCC unroll 16
+      for (i64 i = 0; i < M; ++i) sum[i][v] = sum[i][v] + bias;
     }
+  }
+  if (t.relu) {
+#pragma GCC unroll 16
+    for (i64 i = 0; i < M; ++i)
+#pragma GCC unroll 16
+      for (i64 v = 0; v < N; ++v) sum[i][v] = m::relu(sum[i][v]);
+  }
+  T* c = t.c;
+#pragma GCC unroll 16
+  for (i64 i = 0; i < M; ++i, c += t.ldc) {
+#pragma GCC unroll 16
+    for (i64 v = 0; v < N - 1; ++v) store(c + v * w, sum[i][v]);
+    tail.store(c + (N - 1) * w, sum[i][N - 1]);
   }
 }
 
@@ -225,13 +220,13 @@ struct Tiles {
 template <class T, bool kByColumns>
 inline constexpr Tiles<T, kByColumns> kTiles{};
 
-// 1 <= rows <= kTileRows, 1 <= t.cols <= tile_cols(rows).
+// `count` tiles, each below the one before. 1 <= rows <= kTileRows, 1 <= t.cols <= tile_cols(rows).
 template <class T>
-inline void run_tile(const Tile<T>& t, bool by_columns, i64 rows) {
+inline void run_tile(Tile<T> t, bool by_columns, i64 rows, i64 count = 1) {
   const i64 vectors = ceil_div(t.cols, kWidth<Vec<T>>);
   const TileFn<T> fn = by_columns ? kTiles<T, true>.fn[rows - 1][vectors - 1]
                                   : kTiles<T, false>.fn[rows - 1][vectors - 1];
-  fn(t);
+  for (fn(t); --count > 0; fn(t)) t.a += by_columns ? rows : rows * t.lda, t.c += rows * t.ldc;
 }
 
 // c[i,j] = act(c[i,j]) ; a tile itself knows only ReLU.

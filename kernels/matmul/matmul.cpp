@@ -288,8 +288,8 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
           } else {
             T* const out = c + i * x.n + j;
             run_tile<T>({a_tile, lda, &run, 1, b_panel, ldb, out, x.n, cols, add,
-                         last && bias ? bias + j : nullptr, last && x.act == 1, far, count},
-                        a.by_k, rows);
+                         last && bias ? bias + j : nullptr, last && x.act == 1, far},
+                        a.by_k, rows, count);
           }
         }
         if (last && x.act > 1 && !x.swapped)
