@@ -41,21 +41,17 @@ LAT_INLINE void map_d2(Part part, T* g, const T* u, const T* dy, const T* x, con
 template <class Run>
 LAT_INLINE void for_runs(const Axes& x, Range r, Run&& run) {
   if (r.begin >= r.end) return;
-  i64 index[4], rest = r.begin;
-  for (i64 k = 3; k >= 0; rest /= x.extent[k--]) index[k] = rest % x.extent[k];
-  for (i64 i = r.begin; i < r.end;) {
-    i64 ia = 0, ib = 0;
-    for (i64 k = 0; k < 4; ++k) ia += index[k] * x.a[k], ib += index[k] * x.b[k];
-    for (; index[2] < x.extent[2] && i < r.end; ++index[2]) {
-      const i64 n = min_of(x.extent[3] - index[3], r.end - i);
-      run(i, ia, ib, n);
-      i += n;
-      ia += x.a[2] - index[3] * x.a[3];
-      ib += x.b[2] - index[3] * x.b[3];
-      index[3] = 0;
+  const i64 rows = x.extent[2], cols = x.extent[3];
+  i64 col = r.begin % cols, row = r.begin / cols % rows, outer = r.begin / (rows * cols);
+  for (i64 i = r.begin; i < r.end; row = 0, ++outer) {
+    const i64 o0 = outer / x.extent[1], o1 = outer % x.extent[1];
+    i64 ia = o0 * x.a[0] + o1 * x.a[1] + row * x.a[2],
+        ib = o0 * x.b[0] + o1 * x.b[1] + row * x.b[2];
+    for (; row < rows && i < r.end; ++row, ia += x.a[2], ib += x.b[2]) {
+      const i64 n = min_of(cols - col, r.end - i);
+      run(i, ia + col * x.a[3], ib + col * x.b[3], n);
+      i += n, col = 0;
     }
-    index[2] = 0;
-    if (++index[1] == x.extent[1]) index[1] = 0, ++index[0];
   }
 }
 
@@ -86,7 +82,7 @@ void binary(Part part, T* y, const T* a, const T* b, const Axes& x) {
     if (sa == 1 && sb == 0) return binary_runs<Fn, 1, 0>(r, x, y, a, b);
     if (sa == 0 && sb == 1) return binary_runs<Fn, 0, 1>(r, x, y, a, b);
   }
-  for_runs(x, r, [&](i64 first, i64 ia, i64 ib, i64 n) LAT_FLAT {
+  for_runs(x, r, [=](i64 first, i64 ia, i64 ib, i64 n) LAT_FLAT {
     for (i64 i = 0; i < n; ++i) y[first + i] = Fn::f(a[ia + i * sa], b[ib + i * sb]);
   });
 }
