@@ -45,8 +45,7 @@ void step(Part part, T* obs, T* final_obs, T* reward, T* terminated, T* truncate
           i64 counted, i64 seed, i64 stream) {
   const Rules rules{n, limit, seen, counted, seed, stream};
   const bool keep = ok[0] != 0;
-  constexpr i64 block =
-      64;  // copies; the halves of a step apart, so that more of each are in flight
+  constexpr i64 block = 64;  // the halves of a step apart, so that more copies are in flight
   for (i64 begin = part.begin(n); begin < part.end(n); begin += block) {
     const i64 end = min_of(begin + block, part.end(n));
     for_copies<E, T>(begin, end, [&](auto v, i64 i) LAT_FLAT {

@@ -76,8 +76,7 @@ constexpr i64 kBlockCols = 256;  // columns of B that wait packed
 template <class T>
 constexpr i64 kMinRows = 4 * kTileRows<T>;  // of a block of c
 constexpr i64 kMinPanels = 2;
-constexpr i64 kTogether =
-    5;  // tiles below each other in one call; they are still in L1 when it ends
+constexpr i64 kTogether = 5;  // tiles in one call: what they leave is still in L1
 
 // The grid of blocks, over (batch, columns, rows), and how many of them are worth a hand-over.
 struct Grid {
@@ -233,8 +232,7 @@ template <class T>
 void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* workspace) {
   constexpr i64 w = kWidth<Vec<T>>;
   const i64 tiles = ceil_div(i1 - i0, kTileRows<T>);
-  const i64 low = (i1 - i0) / tiles,
-            higher = (i1 - i0) % tiles;  // rows of a tile; so many have one more
+  const i64 low = (i1 - i0) / tiles, higher = (i1 - i0) % tiles;  // so many have low + 1 rows
   const i64 panel = tile_cols<T>(ceil_div(i1 - i0, tiles));
   const i64 stripe = panel * max_of(1, kBlockCols / panel);
   const bool pack_a = packs_a(x, i1 - i0, j1 - j0), pack_b = packs_b(x, i1 - i0);
