@@ -64,7 +64,8 @@ SceneTraining::Slots SceneTraining::slots(i64 B) {
 void SceneTraining::draw(Slots& to, const rooms::Scenes& world, i64 first, i64 contexts) {
   const i64 N = example_.contexts, size = 3 * pixels();
   std::vector<float> images(static_cast<size_t>(to.batch * N * size)), poses, present, image, pose;
-  std::vector<float> all(static_cast<size_t>((N + 1) * size)), cameras((N + 1) * kPose);
+  std::vector<float> all(static_cast<size_t>((N + 1) * size)),
+      cameras(static_cast<size_t>((N + 1) * kPose));
   for (i64 b = 0; b < to.batch; ++b) {
     world.views(first + b, N + 1, example_.size, all.data(), cameras.data());
     std::copy(all.begin(), all.end() - size, images.begin() + b * N * size);

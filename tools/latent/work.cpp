@@ -529,8 +529,8 @@ void Problem::fill(void* to, size_t operand) const {
   if (o.kind == Kind::ticks) std::memset(to, 0, bytes);
   if (o.kind == Kind::flag) *static_cast<int32_t*>(to) = 1;
   if (o.kind == Kind::state) {
-    const double steps[] = {3, 0.7, 0.9};
-    std::memcpy(to, steps, sizeof steps);
+    const double begin[] = {3, 0.7, 0.9};
+    std::memcpy(to, begin, sizeof begin);
   }
 }
 
