@@ -16,14 +16,14 @@ namespace {
 
 using lat::test::check_refused;
 
-// (n,2), far from 0 in the first column.
-std::vector<double> rows_of(i64 n, unsigned seed) {
+// (n,D), far from 0 in the first column.
+std::vector<double> rows_of(i64 n, i64 D, unsigned seed) {
   std::mt19937 bits(seed);
   std::normal_distribution<double> normal;
   std::vector<double> out;
-  for (i64 i = 0; i < n; ++i) {
-    out.push_back(static_cast<double>(static_cast<float>(1000 + 0.1 * normal(bits))));
-    out.push_back(static_cast<double>(static_cast<float>(3 * normal(bits))));
+  for (i64 i = 0; i < n * D; ++i) {
+    const double x = i % D == 0 ? 1000 + 0.1 * normal(bits) : 3 * normal(bits);
+    out.push_back(static_cast<double>(static_cast<float>(x)));
   }
   return out;
 }
@@ -31,28 +31,33 @@ std::vector<double> rows_of(i64 n, unsigned seed) {
 }  // namespace
 
 TEST_CASE("batches joined one by one have the moments of all rows") {
-  Context ctx;
-  Normaliser normaliser(ctx, 2);
-  std::vector<double> all;
-  for (unsigned k = 0; k < 40; ++k) {
-    const i64 B = 1 + k % 5;
-    const std::vector<double> x = rows_of(B, k);
-    all.insert(all.end(), x.begin(), x.end());
-    const Scratch scratch(ctx);
-    normaliser.update(from_host(ctx, {B, 2}, x));
-  }
-  const size_t n = all.size() / 2;
-  for (size_t d = 0; d < 2; ++d) {
-    double mean = 0, variance = 0;
-    for (size_t i = 0; i < n; ++i) mean += all[2 * i + d] / static_cast<double>(n);
-    for (size_t i = 0; i < n; ++i)
-      variance += (all[2 * i + d] - mean) * (all[2 * i + d] - mean) / static_cast<double>(n);
-    CHECK(normaliser.mean()[d] == doctest::Approx(mean).epsilon(1e-13));
-    CHECK(normaliser.variance()[d] == doctest::Approx(variance).epsilon(1e-9));
-    const Tensor x = from_host(ctx, {1, 2}, {1000.2, 5});
-    const double own = d == 0 ? static_cast<double>(1000.2f) : 5;
-    CHECK(to_host(normaliser.apply(x))[d] ==
-          doctest::Approx((own - mean) / std::sqrt(variance + 1e-8)).epsilon(1e-6));
+  for (const i64 D : {1, 2, 3, 9, 20}) {
+    CAPTURE(D);
+    Context ctx;
+    Normaliser normaliser(ctx, D);
+    const auto cols = static_cast<size_t>(D);
+    std::vector<double> all;
+    for (unsigned k = 0; k < 40; ++k) {
+      const i64 B = 1 + k % 5;
+      const std::vector<double> x = rows_of(B, D, k);
+      all.insert(all.end(), x.begin(), x.end());
+      const Scratch scratch(ctx);
+      normaliser.update(from_host(ctx, {B, D}, x));
+    }
+    const size_t n = all.size() / cols;
+    const std::vector<double> seen = rows_of(13, D, 99);  // whole vectors and what is left
+    const std::vector<double> y = to_host(normaliser.apply(from_host(ctx, {13, D}, seen)));
+    for (size_t d = 0; d < cols; ++d) {
+      double mean = 0, variance = 0;
+      for (size_t i = 0; i < n; ++i) mean += all[cols * i + d] / static_cast<double>(n);
+      for (size_t i = 0; i < n; ++i)
+        variance +=
+            (all[cols * i + d] - mean) * (all[cols * i + d] - mean) / static_cast<double>(n);
+      CHECK(normaliser.mean()[d] == doctest::Approx(mean).epsilon(1e-13));
+      CHECK(normaliser.variance()[d] == doctest::Approx(variance).epsilon(1e-9));
+      for (size_t i = d; i < y.size(); i += cols)
+        CHECK(y[i] == doctest::Approx((seen[i] - mean) / std::sqrt(variance + 1e-8)).epsilon(1e-6));
+    }
   }
 }
 
@@ -71,28 +76,31 @@ TEST_CASE("before any update x stays, and outliers end at 10") {
 }
 
 TEST_CASE("the same moments on every device, and none of a step that is not finite") {
-  const auto moments = [](Context::Options options) {
-    Context ctx(options);
-    Normaliser normaliser(ctx, 2);
-    Step step(ctx, "step", [&](Tensor x) {
-      normaliser.update(x);
-      return normaliser.apply(x);
-    });
-    std::vector<double> out;
-    for (unsigned k = 0; k < 6; ++k) {
-      const Scratch scratch(ctx);
-      for (const double v : to_host(step(from_host(ctx, {50, 2}, rows_of(50, k)))))
-        out.push_back(v);
-    }
-    for (const double v : normaliser.mean()) out.push_back(v);
-    for (const double v : normaliser.variance()) out.push_back(v);
-    return out;
-  };
-  const std::vector<double> truth = moments({.isa = kernels::Isa::spec});
-  CHECK(moments({.threads = 2}) == truth);
-  CHECK(moments({.eager = true}) == truth);
-  for (const std::string& device : lat::test::devices())
-    CHECK(moments({.device = device}) == truth);
+  for (const i64 D : {2, 3, 20}) {
+    CAPTURE(D);
+    const auto moments = [D](Context::Options options) {
+      Context ctx(options);
+      Normaliser normaliser(ctx, D);
+      Step step(ctx, "step", [&](Tensor x) {
+        normaliser.update(x);
+        return normaliser.apply(x);
+      });
+      std::vector<double> out;
+      for (unsigned k = 0; k < 6; ++k) {
+        const Scratch scratch(ctx);
+        for (const double v : to_host(step(from_host(ctx, {50, D}, rows_of(50, D, k)))))
+          out.push_back(v);
+      }
+      for (const double v : normaliser.mean()) out.push_back(v);
+      for (const double v : normaliser.variance()) out.push_back(v);
+      return out;
+    };
+    const std::vector<double> truth = moments({.isa = kernels::Isa::spec});
+    CHECK(moments({.threads = 2}) == truth);
+    CHECK(moments({.eager = true}) == truth);
+    for (const std::string& device : lat::test::devices())
+      CHECK(moments({.device = device}) == truth);
+  }
 
   Context ctx;
   Normaliser normaliser(ctx, 1);
