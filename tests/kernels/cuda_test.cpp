@@ -94,11 +94,14 @@ TEST_CASE("cuda: column sums equal the specification") {
                           {1, 513, 10},
                           {1, 1537, 3},
                           {1, 4100, 2}}) {
-      const Values x = wild(b.outer * b.n * b.inner, 5), y = numbers(b.outer * b.inner);
-      check_on(device, table,
-               Call("col_sum").out(b.outer * b.inner).in(x).integers({b.outer, b.n, b.inner}));
-      check_on(device, table,
-               Call("col_sum_into").inout(y).in(x).integers({b.outer, b.n, b.inner}));
+      const i64 size = b.outer * b.n * b.inner;
+      const Values y = numbers(b.outer * b.inner);
+      for (const Values& x : {numbers(size, -3, 3, 5), wild(size, 5)}) {
+        check_on(device, table,
+                 Call("col_sum").out(b.outer * b.inner).in(x).integers({b.outer, b.n, b.inner}));
+        check_on(device, table,
+                 Call("col_sum_into").inout(y).in(x).integers({b.outer, b.n, b.inner}));
+      }
     }
   });
 }
