@@ -25,10 +25,12 @@ constexpr i64 kFloatRows = 4;
 template <class T>
 constexpr i64 kTileRows = sizeof(T) == 4 ? kFloatRows : 4;
 
-// Vectors of columns for a tile of `rows` rows; tiles of few rows are wide, to keep enough chains in flight.
+// Vectors of columns for a tile of `rows` rows; tiles of few rows are wide, to keep enough chains in flight, and for one
+// row as wide as the registers allow: B is read once, and long stretches of it come faster.
 template <class T>
 constexpr i64 tile_vectors(i64 rows) {
-  return sizeof(T) == 8 ? 2 : rows == 1 ? 8 : rows == 2 ? 4 : rows == 3 ? 3 : 2;
+  constexpr i64 widest = LAT_VECTOR_BYTES == 64 ? 16 : 8;
+  return sizeof(T) == 8 ? 2 : rows == 1 ? widest : rows == 2 ? 4 : rows == 3 ? 3 : 2;
 }
 
 template <class T>
@@ -203,7 +205,7 @@ using TileFn = void (*)(const Tile<T>&);
 // Every tile, by rows - 1 and vectors - 1.
 template <class T, bool kByColumns>
 struct Tiles {
-  TileFn<T> fn[kTileRows<T>][8];
+  TileFn<T> fn[kTileRows<T>][tile_vectors<T>(1)];
 
   constexpr Tiles() : fn{} { fill<1, 1>(); }
 

@@ -58,12 +58,19 @@ Product<T> product(T* c, const T* a, const T* b, const T* bias, i64 batch, i64 m
                act};
   if ((flags & 13) == 8) x.m *= x.batch, x.batch = 1;  // one b for all rows: one tall product
   constexpr i64 w = kWidth<Vec<T>>;
-  if (n == 1) x.b.by_k = true, x.b.ld = 1;
+  if (x.m == 1 && !x.b.by_k) {  // a row of dot products: a column of them
+    const Operand<T> row = x.a;
+    x.a = x.b, x.b = row;
+    x.m = n, x.n = 1;
+    x.swapped = true;
+  }
+  if (x.n == 1) x.b.by_k = true, x.b.ld = 1;
   if (x.is_column()) return x;
   const i64 lanes = ceil_div(n, w) * w;
   const bool wasteful = n <= 2 * w && n * 3 <= lanes * 2;
   const bool worth_turning_a = w >= 16 && n > w && k >= 256;
-  if (x.m > n && (n * 4 <= w || (wasteful && (x.a.by_k ? k >= 128 : worth_turning_a)))) {
+  if (!x.swapped && x.m > n &&
+      (n * 4 <= w || (wasteful && (x.a.by_k ? k >= 128 : worth_turning_a)))) {
     const Operand<T> rows = x.b;
     x.b = x.a, x.a = rows;
     x.n = x.m, x.m = n;
@@ -149,7 +156,7 @@ Plan plan(const Product<T>& x) {
 
 // Elements of a tile whose rows are filled up to whole vectors.
 template <class T>
-constexpr i64 kTurnable = max_of(kWidth<Vec<T>>, kTileRows<T>) * 8 * kWidth<Vec<T>>;
+constexpr i64 kTurnable = max_of(kWidth<Vec<T>>, kTileRows<T>) * tile_cols<T>(1);
 
 // A tile of which the rows are columns of c; it is turned a square at a time, whatever lies in its rows beyond `rows`.
 template <class T>
@@ -215,7 +222,10 @@ void column(const Product<T>& x, i64 g, i64 i0, i64 i1) {
       }
       total = add ? total + sum : sum;
     } while (k < x.k);
-    if (x.bias) total = total + splat<V>(x.bias[g * x.bias_step]);
+    if (x.bias) {
+      const T* const bias = x.bias + g * x.bias_step;
+      total = total + (x.swapped ? load<V>(bias + first) : splat<V>(*bias));
+    }
     total = activate(total, x.act);
     if (first == i) {
       store(c + i, total);
