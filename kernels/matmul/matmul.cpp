@@ -92,7 +92,7 @@ struct Grid {
 };
 template <class T>
 i64 worthwhile(const Product<T>& x) {
-  constexpr i64 grain = 1 << 20;  // multiply-adds
+  constexpr i64 grain = 1 << 19;  // multiply-adds
   const i64 panels = ceil_div(x.n, tile_cols<T>(min_of(x.m, kTileRows<T>)));
   const i64 most = max_of(1, panels / kMinPanels) * max_of(1, x.m / kMinRows<T>);
   return max_of(1, min_of(most, x.m * x.n * (x.k + 8) / grain));
