@@ -21,6 +21,22 @@ void copy_panel(T* dst, i64 ldd, const T* src, i64 lds, i64 rows, i64 cols) {
   }
 }
 
+// The columns of src (rows, cols) as panels of so many, each of them `rows` rows that follow each other. src is read as
+// it lies, a row after the other.
+template <class T>
+void copy_panels(T* dst, i64 panel, const T* src, i64 lds, i64 rows, i64 cols) {
+  using V = Vec<T>;
+  constexpr i64 w = kWidth<V>;
+  const i64 whole = (cols - 1) / w * w;
+  const Tail<V> tail(cols - whole);
+  for (i64 r = 0; r < rows; ++r, dst += panel, src += lds) {
+    i64 j = 0;
+    for (T* to = dst; j < whole; to += panel * rows)
+      for (i64 c = 0; c < panel && j < whole; c += w, j += w) store(to + c, load<V>(src + j));
+    store(dst + whole / panel * panel * rows + whole % panel, tail.load(src + whole));
+  }
+}
+
 // Vectors as groups of 16 bytes, inside of which shuffles are cheap.
 template <class T>
 constexpr i64 kGroup = i64(16 / sizeof(T));

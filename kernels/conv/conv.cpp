@@ -400,10 +400,7 @@ void filter_gradient(Part part, T* df, T* dbias, const Patches<T>& x, const T* d
       const i64 stripe = min_of(kStripe<T>, j1 - j0);
       for (i64 k0 = 0; k0 < k; k0 += kChunk) {  // a chunk of dy, packed once, meets all patches
         const i64 depth = min_of(kChunk, k - k0);
-        if (pack)
-          for (i64 j = 0; j < stripe; j += panel)
-            copy_panel(b + j * depth, panel, dy + k0 * K + j0 + j, K, depth,
-                       min_of(panel, stripe - j));
+        if (pack) copy_panels(b, panel, dy + k0 * K + j0, K, depth, stripe);
         const ChunkLines<T> lines(x, k0, gathered ? 0 : depth, r0, taps, a);
         const Run whole{depth, 0};
         if (dbias && row == 0)

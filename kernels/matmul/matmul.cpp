@@ -262,15 +262,12 @@ void block(const Product<T>& x, i64 g, i64 i0, i64 i1, i64 j0, i64 j1, void* wor
       const i64 depth = min_of(chunk_of_k(), x.k - k0);
       const bool add = x.into || k0 > 0, last = k0 + depth == x.k;
       const Run run{depth, 0};
-      if (pack_b)
-        for (i64 j = s0; j < s1; j += panel) {
-          const i64 cols = min_of(panel, s1 - j);
-          T* const to = b_pack + (j - s0) * depth;
-          if (b.by_k)
-            copy_panel(to, panel, b.at(j, k0), b.ld, depth, cols);
-          else
-            transpose(to, panel, b.at(j, k0), b.ld, cols, depth);
-        }
+      if (pack_b && b.by_k)
+        copy_panels(b_pack, panel, b.at(s0, k0), b.ld, depth, s1 - s0);
+      else if (pack_b)
+        for (i64 j = s0; j < s1; j += panel)
+          transpose(b_pack + (j - s0) * depth, panel, b.at(j, k0), b.ld, min_of(panel, s1 - j),
+                    depth);
       const bool together = !pack_a && !x.swapped && s1 - s0 <= panel;
       for (i64 t = 0, i = i0, rows, count; t < tiles; t += count, i += count * rows) {
         rows = low + (t < higher);
