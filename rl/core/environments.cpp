@@ -79,7 +79,12 @@ Environments::Environments(Context& ctx, const EnvironmentRow& row, i64 copies, 
 
 i64 Environments::seen() const { return shown(row_.info, options_.hide_velocities); }
 
+void Environments::check_begun() const {
+  LAT_CHECK(begun_, Code::state, name_, "has no states yet; call reset() before the first step");
+}
+
 Tensor Environments::reset() {
+  begun_ = true;
   ctx_.device_call(row_.reset, ctx_.real(),
                    {memory(), copies_, static_cast<i64>(seed_), options_.stream});
   return observe();
@@ -93,12 +98,14 @@ void Environments::restart() {
 }
 
 Tensor Environments::observe() {
+  check_begun();
   const Tensor obs = ctx_.empty({copies_, observation_.size});  // (E,D)
   ctx_.device_call(row_.observe, ctx_.real(), {obs, memory(), copies_, seen()});
   return obs;
 }
 
 Stepped Environments::step(const Tensor& action) {
+  check_begun();
   const Shape expected = action_.discrete ? Shape{copies_} : Shape{copies_, action_.size};
   const DType dtype = action_.discrete ? DType::i32 : ctx_.real();
   ctx_.check_alive(action, name_.c_str());
@@ -185,6 +192,7 @@ void Environments::set_states(std::span<const double> values) {
     for (const i64 row : {kSteps, kReturn}) all[static_cast<size_t>((S + row) * copies_ + i)] = 0;
   }
   write(all);
+  begun_ = true;
 }
 
 std::vector<double> Environments::states() const {

@@ -78,7 +78,7 @@ class Environments {
   Tensor reset();
   // As if just made, and reset: the same starts in the same order. Not inside of a recorded body.
   void restart();
-  // What is seen in the states at hand: (E,D).
+  // What is seen in the states at hand: (E,D). Code::state before the first reset(), for step() too.
   Tensor observe();
   // action (E) i32, or (E,A) of the context's real type. Code::shape for another one. An action outside of the space is
   // noticed by finished() and check(), and taken for 0 here.
@@ -94,7 +94,7 @@ class Environments {
   // The same for actions of the host before they are sent, `step` in the message: (E), or (E,A) row after row.
   void check_actions(std::span<const double> actions, i64 step) const;
 
-  // All that changes, (rows,E) f64: the state, counters and sums. A checkpoint saves and sets it.
+  // All that changes, (rows,E) f64: the state, counters and sums. A checkpoint saves it, and sets it after reset().
   const Tensor& memory() const { return memory_.tensor(); }
   // The states alone: `values` is (E,S), row after row; the episode at hand begins anew, with no steps behind it.
   void set_states(std::span<const double> values);
@@ -102,6 +102,7 @@ class Environments {
 
  private:
   i64 seen() const;
+  void check_begun() const;
   std::vector<double> read() const;
   void write(const std::vector<double>& values);
   Episodes finished(i64 first, i64 last) const;
@@ -116,6 +117,7 @@ class Environments {
   i64 limit_;
   Space observation_, action_;
   Buffer memory_;
+  bool begun_ = false;  // there are states
 };
 
 // `copies` of the environment called `name`. Code::usage with the nearest name when there is none.

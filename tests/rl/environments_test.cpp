@@ -275,6 +275,7 @@ TEST_CASE("the memory is all there is: set back, the same steps follow") {
 
   Context other;
   Environments resumed = make_environments(other, "mountain_car", 6, 4);
+  resumed.reset();
   set_values(resumed.memory(), then);
   CHECK(move(other, resumed, some_actions(env, 1000)).obs == once.obs);
 }
@@ -324,6 +325,8 @@ TEST_CASE("bad input") {
                 {"cartpol", "Did you mean 'cartpole'?", "pendulum"});
   check_refused([&] { make_environments(ctx, "cartpole", 0, 0); }, Code::usage, {"0 copies"});
   Environments env = make_environments(ctx, "cartpole", 3, 4);
+  check_refused([&] { env.observe(); }, Code::state, {"cartpole", "reset()"});
+  check_refused([&] { env.step(ctx.empty({3}, DType::i32)); }, Code::state, {"reset()"});
   env.reset();
   check_refused(
       [&] {
