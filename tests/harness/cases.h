@@ -44,7 +44,7 @@ struct Case {
   double tolerance = 1e-7;  // of gradients against differences, relative to 1 + |gradient|
 };
 
-// The whole table: tests/ops/cases.cpp.
+// The whole table: tests/ops/cases.cpp puts it together.
 const std::vector<Case>& cases();
 
 struct Verdict {

@@ -112,6 +112,23 @@ inline std::string value(const std::string& line, const std::string& key) {
   return line.substr(from, line.find_first_of(text ? "\"" : ",}\n", from) - from);
 }
 
+// The keys of the outermost object of a line, in order.
+inline std::string keys(const std::string& line) {
+  std::string out, word;
+  int depth = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"') {
+      const size_t end = line.find('"', i + 1);
+      word = line.substr(i + 1, end - i - 1);
+      i = end;
+    } else if (line[i] == ':' && depth == 1) {
+      out += (out.empty() ? "" : " ") + word;
+    }
+    depth += line[i] == '{' || line[i] == '[' ? 1 : line[i] == '}' || line[i] == ']' ? -1 : 0;
+  }
+  return out;
+}
+
 inline Words tiny(const std::string& preset) {
   return {"train", preset,           "--data", "digits",         "--set", "model.hidden=32",
           "--set", "model.latent=4", "--set",  "train.batch=32", "--json"};

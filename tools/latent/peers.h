@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/latent/work.h"
+#include "tools/latent/problem.h"
 
 namespace lat::tools {
 

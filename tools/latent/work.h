@@ -1,13 +1,13 @@
 #pragma once
-// The kernels that the bench times, on which shapes, and the check that stands before every timing.
-#include <memory>
+// The kernels that the bench times, and on which shapes.
 #include <string>
 #include <vector>
 
 #include "kernels/table.h"
-#include "tools/latent/measure_device.h"
 
 namespace lat::tools {
+
+using kernels::i64;
 
 // Sizes with what they are called where they come from a named layer.
 struct WorkShape {
@@ -23,6 +23,9 @@ struct WorkOperand {
   double low = 0, high = 0;  // inputs are drawn from between; the real number
   bool absolute = false;     // inputs: what is drawn, without its sign
 };
+// 4-byte floats of an operand; 0 for what is no array of them.
+i64 floats_of(const WorkOperand& o);
+bool is_written(const WorkOperand& o);
 
 // A kernel call described: nothing is allocated.
 struct Work {
@@ -61,44 +64,5 @@ std::vector<const Family*> find_families(const std::string& names,
 const std::vector<std::string>& ladder_names();
 // Code::usage with the nearest name where there is none.
 const Family& ladder_family(const std::string& name);
-
-// Code::machine where there is no memory for the operands, and a peer's output beside them.
-void require_memory(const Work& work);
-// The same for so many bytes of what a message calls `what`.
-void require_memory(double bytes, const std::string& what);
-
-// A call with its operands in memory, of a device if one is given.
-class Problem {
- public:
-  explicit Problem(const Work& work, Accelerator* device = nullptr);
-  const std::vector<kernels::Arg>& args() const { return args_; }
-  float* floats(size_t operand) const { return static_cast<float*>(args_[operand].p); }
-  // An operand's floats, in the host's memory.
-  std::vector<float> values(size_t operand) const;
-  // Back to what was drawn.
-  void reset();
-  // Everything the call wrote, byte for byte.
-  std::string written() const;
-
- private:
-  void fill(void* to, size_t operand) const;
-
-  Work work_;
-  Accelerator* device_;
-  std::vector<Floats> memory_;
-  std::vector<DeviceMemory> device_memory_;
-  std::vector<kernels::Arg> args_;
-};
-
-// Whether a kernel, or a ladder's rung, writes the specification's bits, whole and cut in parts.
-bool matches_specification(const kernels::Kernel& kernel, const Work& work);
-bool matches_specification(const kernels::Rung& rung, kernels::Run specification, const Work& work);
-// The same on a device.
-bool matches_specification(const kernels::DeviceRung& rung, kernels::Run specification,
-                           const Work& work, Accelerator& device);
-
-// Its call, ready to be queued on the device's stream again and again; it owns nothing.
-std::function<void()> queued(const kernels::DeviceRung& rung, const Problem& problem,
-                             Accelerator& device);
 
 }  // namespace lat::tools
