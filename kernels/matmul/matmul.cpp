@@ -3,8 +3,8 @@
 // Mapping: c is cut into a grid of blocks, a part computes some of them. Inside a block k is cut at the chunks of the
 // fixed order; for each chunk a tile of rows of A (packed where that pays) meets one panel of columns of B after the
 // other. B is read in place when its rows are contiguous, else packed through register transpositions.
-// Where few columns would leave many lanes idle, c^T = b^T a^T is computed, with the lanes along m; one column is summed
-// while the rows of A are turned.
+// Where few columns would leave many lanes idle, c^T = b^T a^T is computed, with the lanes along m; one column, or one
+// row of dot products, is summed while the rows of the matrix are turned.
 // Numerics: one chain of fused multiply-adds per element and chunk, in a register; totals wait in c. Exact order.
 #include "kernels/matmul/matmul.h"
 
