@@ -310,13 +310,14 @@ TEST_CASE("double stays with the kernels, and what a library refuses is told wit
   train(ctx, 1);
   CHECK(FakeNvidia::calls == 0);
 
+  const Work w =
+      product_work(K::matmul, 1, 2, 3, 4, 0, 0, false);  // outlives what the device has queued
   Accelerator device("emulated");
   FakeNvidia::serve(device);
   static CublasLt broken = *FakeNvidia::cublaslt();
   broken.multiply = [](auto...) { return 7; };
   device.use(std::make_unique<DeviceFast>(
       device, DeviceFast::Libraries{&broken, FakeNvidia::cudnn()}, DeviceFast::Choice::library));
-  const Work w = product_work(K::matmul, 1, 2, 3, 4, 0, 0, false);
   CHECK(error_of([&] { w.on(device); }, Code::machine).find("cuBLASLt: cublasLtMatmul: refused") !=
         std::string::npos);
 }

@@ -26,6 +26,7 @@ using Words = std::vector<std::string>;
 
 constexpr size_t kLargest = size_t{1} << 20;
 constexpr double kCompileSeconds = 120;
+constexpr rlim_t kProgramBytes = 1 << 30, kOutputBytes = 16 << 20;
 
 std::vector<std::string> split(const std::string& text, char at) {
   std::vector<std::string> out;
@@ -79,8 +80,9 @@ struct Ended {
   int status = 0;  // of waitpid
 };
 
-// Runs a command, its output in a file of at most 16 MB, and ends it and what it started after so many seconds.
-Ended run_for(double seconds, const Words& words, const std::string& out) {
+// Runs a command, its output in a file, none of its files larger than `most` bytes, and ends it and what it started
+// after so many seconds.
+Ended run_for(double seconds, rlim_t most, const Words& words, const std::string& out) {
   std::vector<char*> pointers;
   for (const std::string& w : words) pointers.push_back(const_cast<char*>(w.c_str()));
   pointers.push_back(nullptr);
@@ -88,8 +90,8 @@ Ended run_for(double seconds, const Words& words, const std::string& out) {
   LAT_CHECK(child >= 0, Code::machine, "", "no process can be started");
   if (child == 0) {
     ::setpgid(0, 0);
-    const rlimit most{16 << 20, 16 << 20};
-    ::setrlimit(RLIMIT_FSIZE, &most);
+    const rlimit size{most, most};
+    ::setrlimit(RLIMIT_FSIZE, &size);
     const int file = ::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ::dup2(file, 1);
     ::dup2(file, 2);
@@ -149,7 +151,7 @@ std::vector<Answer> answers(const Workshop& shop, const Exercise& e, const std::
     words.push_back(w);
   words.insert(words.end(), shop.libraries.begin(), shop.libraries.end());
   words.insert(words.end(), {"-pthread", "-ldl"});
-  const Ended compiled = run_for(kCompileSeconds, words, log);
+  const Ended compiled = run_for(kCompileSeconds, kProgramBytes, words, log);
   LAT_CHECK(!compiled.late, Code::input, file, "was still being compiled after ", kCompileSeconds,
             " s");
   LAT_CHECK(!WIFEXITED(compiled.status) || WEXITSTATUS(compiled.status) != 127, Code::machine,
@@ -157,7 +159,7 @@ std::vector<Answer> answers(const Workshop& shop, const Exercise& e, const std::
   LAT_CHECK(WIFEXITED(compiled.status) && WEXITSTATUS(compiled.status) == 0, Code::input, file,
             "does not compile:\n", head(read_file(log, 16 << 20), 20));
 
-  const Ended ran = run_for(limit, {program}, log);
+  const Ended ran = run_for(limit, kOutputBytes, {program}, log);
   std::vector<Answer> out;
   for (const std::string& line : split(read_file(log, 17 << 20), '\n')) {
     const bool right = line.starts_with("ok\t");
