@@ -15,7 +15,7 @@ void copy_panel(T* dst, i64 ldd, const T* src, i64 lds, i64 rows, i64 cols) {
   const i64 whole = (cols - 1) / w * w;
   const Tail<V> tail(cols - whole);
   for (i64 r = 0; r < rows; ++r, dst += ldd, src += lds) {
-    __builtin_prefetch(src + cols + kWidth<V>);
+    __builtin_prefetch(src + cols + w);  // of the panel that is copied next
     for (i64 c = 0; c < whole; c += w) store(dst + c, load<V>(src + c));
     store(dst + whole, tail.load(src + whole));
   }
